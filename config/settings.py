@@ -1,0 +1,226 @@
+"""All settings of the platform, in one typed class.
+
+Sources, the first that has a value wins: environment variables, ``.env`` in the working folder,
+``secrets.env`` in ``ASSAY_HOME`` (written by ``assay up``), the default here. Names are those that the
+existing services use, where they exist.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import quote
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from config.errors import SettingsError
+
+#: Values that a person leaves in by mistake; refused outside development.
+UNSAFE_SECRETS = frozenset({"", "admin", "assay", "changeme", "change-me", "minioadmin", "password", "secret"})
+MIN_SECRET_LENGTH = 16
+
+
+class Settings(BaseSettings):
+    """Typed settings; see ``.env.example`` for a documented list."""
+
+    model_config = SettingsConfigDict(extra="ignore", case_sensitive=False, frozen=True, env_ignore_empty=True)
+
+    # -- the platform --------------------------------------------------------------------------------
+    assay_env: Literal["development", "production"] = Field(
+        "development", description="`production` refuses default secrets and a missing API key."
+    )
+    assay_home: Path = Field(Path(".assay"), description="Folder of all local data, logs and generated secrets.")
+    bind_host: str = Field("127.0.0.1", description="Address that every part listens on.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Level of the logs.")
+    log_format: Literal["text", "json"] = Field("text", description="`json` writes one JSON object a line.")
+
+    # -- PostgreSQL ------------------------------------------------------------------------------------
+    db_host: str | None = Field(None, description="PostgreSQL server. Unset: a private cluster in ASSAY_HOME.")
+    db_port: int | None = Field(None, description="Its port. Unset: 5432, or 54329 for the private cluster.")
+    db_user: str = Field("assay", description="Database user.")
+    db_password: SecretStr | None = Field(None, description="Its password (generated for the private cluster).")
+    db_name: str = Field("assay", description="Database of the platform's own tables.")
+    prefect_db_name: str = Field("assay_prefect", description="Database of the Prefect server.")
+    mlflow_db_name: str = Field("assay_mlflow", description="Database of the MLflow server.")
+    postgres_bin: Path | None = Field(
+        None, description="Folder of initdb and pg_ctl. Unset: found on the machine. Embedded cluster only."
+    )
+
+    # -- object store ----------------------------------------------------------------------------------
+    minio_endpoint: str | None = Field(
+        None, description="host:port or URL of an S3 store. Unset: the folder ASSAY_HOME/objects."
+    )
+    minio_root_user: str | None = Field(None, description="S3 access key.")
+    minio_root_password: SecretStr | None = Field(None, description="S3 secret key.")
+    minio_secure: bool = Field(False, description="Use HTTPS when MINIO_ENDPOINT names no scheme.")
+    minio_region: str = Field("us-east-1", description="S3 region.")
+    style_photo_bucket: str = Field("style-photos", description="Bucket of the users' uploads (read only).")
+    ml_artifacts_bucket: str = Field("ml-artifacts", description="Bucket of datasets, manifests and artifacts.")
+
+    # -- Prefect and MLflow ------------------------------------------------------------------------------
+    prefect_api_url: str | None = Field(None, description="Prefect API. Unset: the embedded server.")
+    prefect_port: int = Field(4200, description="Port of the embedded Prefect server.")
+    prefect_work_pool: str = Field("assay", description="Work pool that runs the flows.")
+    mlflow_tracking_uri: str | None = Field(None, description="MLflow server. Unset: the embedded server.")
+    mlflow_port: int = Field(5000, description="Port of the embedded MLflow server.")
+
+    # -- services ----------------------------------------------------------------------------------------
+    ml_api_key: SecretStr | None = Field(None, description="Key that backends send as X-API-Key.")
+    jwt_secret: SecretStr | None = Field(None, description="Secret of HS256 bearer tokens.")
+    admin_user: str | None = Field(None, description="Name of the first admin.")
+    admin_password: SecretStr | None = Field(None, description="Password of the first admin.")
+    viral_port: int = Field(8001, description="Port of the viral service.")
+    service_workers: int = Field(1, ge=1, le=64, description="Processes of each service.")
+    alias_poll_seconds: float = Field(2.0, gt=0, le=10, description="How often a service looks for a new version.")
+    max_body_bytes: int = Field(1_048_576, ge=1024, description="Largest request body that a service reads.")
+    require_api_key: bool = Field(
+        False, description="Ask for X-API-Key on every endpoint, not only /metrics and /model/info."
+    )
+
+    # -- training and promotion ----------------------------------------------------------------------------
+    min_training_samples: int = Field(1000, ge=1, description="Gate: fewest training rows.")
+    retrain_accuracy_threshold: float = Field(
+        0.85, ge=0, le=1, description="Gate: least test accuracy of a version that may be promoted."
+    )
+    gate_confidence: float = Field(
+        0.95, gt=0.5, lt=1, description="Gate: confidence that a challenger beats the champion on the same rows."
+    )
+    training_seed: int = Field(7, description="Seed of every fit, bootstrap and sample.")
+
+    # -- viral -----------------------------------------------------------------------------------------------
+    viral_thresholds: Annotated[tuple[int, ...], NoDecode] = Field(
+        (50_000, 500_000, 2_000_000), description="Views that begin the classes medium, high and ultra."
+    )
+    viral_horizon_days: float = Field(7.0, gt=0, description="A prediction is about the views this long after.")
+    viral_tolerance_hours: float = Field(
+        36.0, ge=0, description="How far from the horizon an observation may lie and still give the outcome."
+    )
+
+    @field_validator("viral_thresholds", mode="before")
+    @classmethod
+    def _split_thresholds(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(part.strip().replace("_", "") for part in value.split(","))
+        return value
+
+    @field_validator("viral_thresholds")
+    @classmethod
+    def _thresholds_rise(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if len(value) != 3 or value[0] <= 0 or list(value) != sorted(set(value)):
+            raise ValueError("must be three rising positive numbers, such as 50000,500000,2000000")
+        return value
+
+    @model_validator(mode="after")
+    def _refuse_unsafe(self) -> Settings:
+        if self.assay_env == "development":
+            return self
+        problems = []
+        for name in ("ml_api_key", "jwt_secret", "db_password"):
+            secret: SecretStr | None = getattr(self, name)
+            value = secret.get_secret_value() if secret else ""
+            if value.lower() in UNSAFE_SECRETS or len(value) < MIN_SECRET_LENGTH:
+                problems.append(f"{name.upper()} must be set to at least {MIN_SECRET_LENGTH} characters")
+        if self.minio_endpoint:
+            secret = self.minio_root_password
+            if not secret or secret.get_secret_value().lower() in UNSAFE_SECRETS:
+                problems.append("MINIO_ROOT_PASSWORD must be set, and not to a default")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    # -- derived ---------------------------------------------------------------------------------------------
+    @property
+    def home(self) -> Path:
+        """ASSAY_HOME as an absolute path."""
+        return self.assay_home.expanduser().absolute()
+
+    @property
+    def embedded_database(self) -> bool:
+        """Whether `assay up` runs its own PostgreSQL."""
+        return self.db_host is None
+
+    @property
+    def embedded_objects(self) -> bool:
+        """Whether objects live in a local folder."""
+        return self.minio_endpoint is None
+
+    @property
+    def database_port(self) -> int:
+        """Port of PostgreSQL."""
+        return self.db_port or (54329 if self.embedded_database else 5432)
+
+    def database_url(self, name: str | None = None, driver: str = "psycopg") -> str:
+        """SQLAlchemy URL of database ``name`` (default: the platform's own) for ``driver``."""
+        password = self.db_password.get_secret_value() if self.db_password else ""
+        login = quote(self.db_user, safe="") + (f":{quote(password, safe='')}" if password else "")
+        host = self.db_host or "127.0.0.1"
+        return f"postgresql+{driver}://{login}@{host}:{self.database_port}/{name or self.db_name}"
+
+    @property
+    def prefect_url(self) -> str:
+        """Base URL of the Prefect API, ending in /api."""
+        return (self.prefect_api_url or f"http://127.0.0.1:{self.prefect_port}/api").rstrip("/")
+
+    @property
+    def mlflow_url(self) -> str:
+        """Tracking URI of MLflow."""
+        return (self.mlflow_tracking_uri or f"http://127.0.0.1:{self.mlflow_port}").rstrip("/")
+
+    def service_port(self, family: str) -> int:
+        """Port of a family's service."""
+        return int(getattr(self, f"{family}_port"))
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings afresh.
+
+    Raises:
+        SettingsError: a value is malformed or unsafe; the message names each variable.
+    """
+    home = Path(overrides.get("assay_home") or os.environ.get("ASSAY_HOME") or ".assay")
+    try:
+        return Settings(_env_file=(home / "secrets.env", ".env"), **overrides)  # type: ignore[call-arg]
+    except ValidationError as error:
+        lines = [
+            f"{'.'.join(str(part) for part in item['loc']).upper() or 'settings'}: {item['msg']}"
+            for item in error.errors(include_input=False, include_url=False)
+        ]
+        raise SettingsError(
+            "Settings are not usable: " + "; ".join(lines) + ".", hint="See .env.example for what each one means."
+        ) from None
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The settings of this process, read once."""
+    return load_settings()
+
+
+#: Switches off the telemetry of the tools below us; set in every process that Assay starts.
+TELEMETRY_OFF = {
+    "DO_NOT_TRACK": "true",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "BENTOML_DO_NOT_TRACK": "True",
+}
+
+
+def tool_environment(settings: Settings) -> dict[str, str]:
+    """Environment for a process that talks to Prefect and MLflow: addresses, and telemetry off."""
+    return {
+        **TELEMETRY_OFF,
+        "PREFECT_API_URL": settings.prefect_url,
+        "PREFECT_SERVER_EPHEMERAL_ENABLED": "false",
+        "PREFECT_HOME": str(settings.home / "prefect"),
+        "MLFLOW_TRACKING_URI": settings.mlflow_url,
+        "ASSAY_HOME": str(settings.home),
+    }
+
+
+def apply_tool_environment(settings: Settings) -> None:
+    """Set :func:`tool_environment` in this process, before Prefect or MLflow is imported."""
+    for name, value in tool_environment(settings).items():
+        os.environ.setdefault(name, value)

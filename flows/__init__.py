@@ -1,0 +1,1 @@
+"""Floor 5: Prefect flows: each reads as the story of one job."""

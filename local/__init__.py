@@ -1,0 +1,1 @@
+"""The embedded stack that `assay up` starts."""

@@ -1,0 +1,144 @@
+"""The contract that every family meets, and the table of families.
+
+A family is a value: its name, the schema of its examples, and pure functions. Flows, the registry, the CLI
+and the services know families only through this contract, so adding one is adding a folder and a row here.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from config.errors import InputError
+from config.settings import Settings
+
+#: name -> module that holds ``FAMILY: Family``. Imported only when it is asked for.
+FAMILIES: dict[str, str] = {
+    "viral": "models.viral",
+}
+
+TRAIN, VALID, TEST = "train", "valid", "test"
+
+
+@dataclass(frozen=True)
+class Window:
+    """A half-open span of time, ``start <= t < end``, both UTC."""
+
+    start: datetime
+    end: datetime
+
+
+class Predictor(Protocol):
+    """A fitted model behind a typed ``predict``; what the registry stores and the services load."""
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """JSON-ready facts: family, classes, features, options, training rows, library versions."""
+        ...
+
+    def predict(self, examples: pa.Table, *, explain: int = 0) -> list[dict[str, Any]]:
+        """Answer each row of ``examples``; ``explain`` adds that many top features. A batch answers as its
+        rows do one by one."""
+        ...
+
+    def to_files(self) -> dict[str, bytes]:
+        """The model as named files of plain data (text, JSON, npy): never a pickle."""
+        ...
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was measured on held-out rows.
+
+    ``losses`` (n,) is the per-row loss by which two models are compared on the same rows, and ``groups`` (n,)
+    the entity of each row: resampling draws whole entities.
+    """
+
+    metrics: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
+    baselines: dict[str, dict[str, float]]
+    classes: tuple[str, ...]
+    confusion: np.ndarray
+    calibration: list[dict[str, float]]
+    losses: np.ndarray
+    groups: np.ndarray
+    baseline_losses: dict[str, np.ndarray]
+    rows: int
+    importance: dict[str, float] = field(default_factory=dict)
+    baseline_intervals: dict[str, dict[str, tuple[float, float]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A record set aside: where it stood in its source, its values, and why."""
+
+    row: int
+    reason: str
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Family:
+    """One kind of model with its data. All functions are pure.
+
+    Attributes:
+        schema: Arrow schema of an example row: inputs as known at ``time``, outcome columns, ``label``,
+            ``flag`` (why an admin should look, or null) and ``split``.
+        key: columns that identify an example.
+        entity: the column that must not straddle train and test.
+        time: the column with the moment of prediction (timestamp[us, UTC]).
+        label: the column with the outcome's class.
+        primary_metric: name of the metric by which versions are listed, and whether more is better.
+        options: this family's own options out of the settings.
+        collect: (sources, window, options) -> examples whose outcome matured in the window. ``sources`` are
+            the tables that ``storage/sources/<family>.py`` reads for that window.
+        source_span: (window, options) -> the wider span of time whose rows ``collect`` needs.
+        fit: (train, valid, options, params, seed) -> predictor. Raises TrainingError.
+        evaluate: (predictor, test, options, seed) -> Evaluation.
+        training_rows: (examples, options) -> (train, valid, test) tables out of one version: which rows are
+            honest to train and to test on.
+        load: files of ``Predictor.to_files`` -> predictor. Raises ModelInvalid.
+        examples_from_rows: (raw rows of plain files by role, options) -> examples by role; for
+            ``assay evaluate``.
+        clean: (raw table, column mapping or None) -> (rows in the import schema, rejected rows).
+        probe: a few realistic examples that a version must answer before it is promoted.
+        check: (answers to probe) -> None. Raises ModelInvalid when an answer is not possible.
+    """
+
+    name: str
+    title: str
+    schema: pa.Schema
+    key: tuple[str, ...]
+    entity: str
+    time: str
+    label: str
+    primary_metric: tuple[str, bool]
+    options: Callable[[Settings], Any]
+    source_span: Callable[[Window, Any], Window]
+    collect: Callable[[Mapping[str, pa.Table], Window, Any], pa.Table]
+    training_rows: Callable[[pa.Table, Any], tuple[pa.Table, pa.Table, pa.Table]]
+    fit: Callable[[pa.Table, pa.Table, Any, Mapping[str, Any], int], Predictor]
+    evaluate: Callable[[Predictor, pa.Table, Any, int], Evaluation]
+    load: Callable[[Mapping[str, bytes]], Predictor]
+    clean: Callable[[pa.Table, Mapping[str, str] | None], tuple[pa.Table, list[Rejected]]]
+    examples_from_rows: Callable[[Mapping[str, pa.Table], Any], dict[str, pa.Table]]
+    probe: Callable[[Any], pa.Table]
+    check: Callable[[Sequence[Mapping[str, Any]], Any], None]
+
+
+def get_family(name: str) -> Family:
+    """The family called ``name``.
+
+    Raises:
+        InputError: there is no such family; the message lists those there are.
+    """
+    if name not in FAMILIES:
+        raise InputError(f"There is no family '{name}'.", hint=f"Families: {', '.join(FAMILIES)}.")
+    family: Family = importlib.import_module(FAMILIES[name]).FAMILY
+    return family

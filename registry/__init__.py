@@ -1,0 +1,1 @@
+"""Floor 3: MLflow: log, register, gate, promote, roll back, history, load."""

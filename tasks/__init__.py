@@ -1,0 +1,1 @@
+"""Floor 4: Prefect tasks: one side effect each, retried, idempotent."""
