@@ -32,7 +32,9 @@ class Settings(BaseSettings):
     assay_env: Literal["development", "production"] = Field(
         "development", description="`production` refuses default secrets and a missing API key."
     )
-    assay_home: Path = Field(Path(".assay"), description="Folder of all local data, logs and generated secrets.")
+    assay_home: Path = Field(
+        Path(".assay"), description="Folder of all local data, logs and generated secrets."
+    )
     bind_host: str = Field("127.0.0.1", description="Address that every part listens on.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Level of the logs.")
     log_format: Literal["text", "json"] = Field("text", description="`json` writes one JSON object a line.")
@@ -74,7 +76,9 @@ class Settings(BaseSettings):
     admin_password: SecretStr | None = Field(None, description="Password of the first admin.")
     viral_port: int = Field(8001, description="Port of the viral service.")
     service_workers: int = Field(1, ge=1, le=64, description="Processes of each service.")
-    alias_poll_seconds: float = Field(2.0, gt=0, le=10, description="How often a service looks for a new version.")
+    alias_poll_seconds: float = Field(
+        2.0, gt=0, le=10, description="How often a service looks for a new version."
+    )
     max_body_bytes: int = Field(1_048_576, ge=1024, description="Largest request body that a service reads.")
     require_api_key: bool = Field(
         False, description="Ask for X-API-Key on every endpoint, not only /metrics and /model/info."
@@ -86,7 +90,10 @@ class Settings(BaseSettings):
         0.85, ge=0, le=1, description="Gate: least test accuracy of a version that may be promoted."
     )
     gate_confidence: float = Field(
-        0.95, gt=0.5, lt=1, description="Gate: confidence that a challenger beats the champion on the same rows."
+        0.95,
+        gt=0.5,
+        lt=1,
+        description="Gate: confidence that a challenger beats the champion on the same rows.",
     )
     training_seed: int = Field(7, description="Seed of every fit, bootstrap and sample.")
 
@@ -182,14 +189,15 @@ def load_settings(**overrides: Any) -> Settings:
     """
     home = Path(overrides.get("assay_home") or os.environ.get("ASSAY_HOME") or ".assay")
     try:
-        return Settings(_env_file=(home / "secrets.env", ".env"), **overrides)  # type: ignore[call-arg]
+        return Settings(_env_file=(home / "secrets.env", ".env"), **overrides)
     except ValidationError as error:
         lines = [
             f"{'.'.join(str(part) for part in item['loc']).upper() or 'settings'}: {item['msg']}"
             for item in error.errors(include_input=False, include_url=False)
         ]
         raise SettingsError(
-            "Settings are not usable: " + "; ".join(lines) + ".", hint="See .env.example for what each one means."
+            "Settings are not usable: " + "; ".join(lines) + ".",
+            hint="See .env.example for what each one means.",
         ) from None
 
 

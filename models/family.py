@@ -44,7 +44,8 @@ class Predictor(Protocol):
 
     def predict(self, examples: pa.Table, *, explain: int = 0) -> list[dict[str, Any]]:
         """Answer each row of ``examples``; ``explain`` adds that many top features. A batch answers as its
-        rows do one by one."""
+        rows do one by one.
+        """
         ...
 
     def to_files(self) -> dict[str, bytes]:
