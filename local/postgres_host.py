@@ -1,0 +1,166 @@
+"""What the machine has to offer a private PostgreSQL: its programs, an account that may run it, a free port."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from config.errors import PlatformError
+
+#: Where distributions keep one folder a major version.
+VERSIONED = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin")
+NAMESPACE = ("unshare", "--user", "--map-user=1000", "--map-group=1000", "--")
+
+
+@dataclass(frozen=True)
+class Account:
+    """Who runs the server: a prefix for its command line, and the uid and gid to give up root for.
+
+    PostgreSQL refuses root. As root the server runs as another account, or in a user namespace of its own,
+    where our files look as if an ordinary user owned them.
+    """
+
+    prefix: tuple[str, ...] = ()
+    ids: tuple[int, int] | None = None
+
+    @property
+    def popen(self) -> dict[str, Any]:
+        """Arguments of ``subprocess`` that make a process this account's."""
+        if self.ids is None:
+            return {}
+        return {"user": self.ids[0], "group": self.ids[1], "extra_groups": []}
+
+    def own(self, path: Path) -> None:
+        """Hand ``path`` to the account."""
+        if self.ids is not None:
+            os.chown(path, *self.ids)
+
+
+def choose_account(folder: Path) -> Account:
+    """The account to run the cluster in ``folder`` as: the owner of its files, or one that can reach it.
+
+    Raises:
+        PlatformError: we are root and neither an account nor a user namespace will do.
+    """
+    owner = folder.stat().st_uid if folder.exists() else None
+    if os.geteuid() != 0:
+        if owner not in (None, os.geteuid()):
+            raise PlatformError(
+                f"The data folder {folder} belongs to another user (uid {owner}).",
+                hint="Run as that user, or remove the folder to start afresh.",
+            )
+        return Account()
+    if owner:
+        return Account(ids=(owner, folder.stat().st_gid))
+    if owner is None and (postgres := _postgres_ids()) and _can_reach(postgres, folder.parent):
+        return Account(ids=postgres)
+    if _namespace_works():
+        return Account(prefix=NAMESPACE)
+    raise PlatformError(
+        f"PostgreSQL does not run as root, and no other account can reach {folder.parent}.",
+        hint="Run as an ordinary user, or set ASSAY_HOME to a folder that the account `postgres` can enter.",
+    )
+
+
+def _postgres_ids() -> tuple[int, int] | None:
+    try:
+        entry = pwd.getpwnam("postgres")
+    except KeyError:
+        return None
+    return entry.pw_uid, entry.pw_gid
+
+
+def _can_reach(ids: tuple[int, int], folder: Path) -> bool:
+    test = subprocess.run(["test", "-x", str(folder)], **Account(ids=ids).popen, check=False)
+    return test.returncode == 0
+
+
+def _namespace_works() -> bool:
+    if shutil.which("unshare") is None:
+        return False
+    return subprocess.run([*NAMESPACE, "true"], capture_output=True, check=False).returncode == 0
+
+
+@dataclass(frozen=True)
+class Programs:
+    """The folder of ``initdb`` and ``postgres``, and their major version."""
+
+    folder: Path
+    major: int = field(compare=False)
+
+    def path(self, name: str) -> str:
+        """Full path of a program."""
+        return str(self.folder / name)
+
+
+def find_programs(asked: Path | None = None, major: int | None = None) -> Programs:
+    """PostgreSQL's programs: in ``asked``, else the newest on the machine (of version ``major``, if given).
+
+    Raises:
+        PlatformError: there are none, or none of that version.
+    """
+    if asked is not None:
+        found = [asked.expanduser()] if (asked.expanduser() / "initdb").exists() else []
+    else:
+        on_path = shutil.which("initdb")
+        globbed = [path for pattern in VERSIONED for path in Path("/").glob(pattern.lstrip("/"))]
+        found = [Path(on_path).resolve().parent, *globbed] if on_path else globbed
+    candidates = [Programs(path, _major(path)) for path in dict.fromkeys(found) if (path / "postgres").exists()]
+    if not candidates:
+        where = f"in {asked}" if asked else "on this machine"
+        raise PlatformError(
+            f"PostgreSQL (initdb, postgres) was not found {where}.",
+            hint="Run `make system`, which installs it, or point POSTGRES_BIN at its programs, "
+            "or DB_HOST at a server of yours.",
+        )
+    fitting = [each for each in candidates if major in (None, each.major)]
+    if not fitting:
+        have = ", ".join(sorted({str(each.major) for each in candidates}))
+        raise PlatformError(
+            f"The data folder was made by PostgreSQL {major}, and this machine has PostgreSQL {have}.",
+            hint=f"Install PostgreSQL {major}, or move the data with pg_dump.",
+        )
+    return max(fitting, key=lambda each: each.major)
+
+
+def _major(folder: Path) -> int:
+    answer = subprocess.run(
+        [str(folder / "postgres"), "--version"], capture_output=True, text=True, check=False
+    )
+    words = [word for word in answer.stdout.split() if word[:1].isdigit()]
+    return int(words[0].split(".")[0]) if words else 0
+
+
+def require_free_port(host: str, port: int) -> None:
+    """Raise PlatformError when something listens on ``host:port`` already."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise PlatformError(
+                f"PostgreSQL cannot listen on {host}:{port}: {_listener(port) or error.strerror}.",
+                hint="Stop that program, or set DB_PORT to a free port.",
+            ) from None
+
+
+def _listener(port: int) -> str | None:
+    try:
+        connections = psutil.net_connections(kind="tcp")
+    except psutil.AccessDenied:
+        return None
+    for each in connections:
+        if each.laddr and each.laddr.port == port and each.status == psutil.CONN_LISTEN and each.pid:
+            try:
+                return f"the port is taken by {psutil.Process(each.pid).name()} (pid {each.pid})"
+            except psutil.NoSuchProcess:
+                return None
+    return None
