@@ -1,0 +1,218 @@
+"""The platform's own tables. Alembic (``migrations/``) makes them; a test keeps the two the same.
+
+Every count is a whole number of at least zero, every time is with time zone (UTC), an absent value is NULL.
+What changes in time about a video or its creator stands on the snapshot, as it was known then; ``videos`` holds
+what does not.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Identity,
+    Index,
+    MetaData,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+NAMING = {
+    "pk": "%(table_name)s_pkey",
+    "fk": "%(table_name)s_%(column_0_name)s_fkey",
+    "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+    "uq": "%(table_name)s_%(column_0_N_name)s_key",
+    "ck": "%(table_name)s_%(constraint_name)s_check",
+}
+
+
+class Base(DeclarativeBase):
+    """Root of the tables: one mapping of Python types to columns."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {  # noqa: RUF012 (SQLAlchemy reads it from the class)
+        int: BigInteger,
+        str: Text,
+        datetime: TIMESTAMP(timezone=True),
+        dict[str, Any]: JSONB,
+    }
+
+
+def _at_least_zero(*columns: str) -> list[CheckConstraint]:
+    return [CheckConstraint(f"{column} >= 0", name=column) for column in columns]
+
+
+class Creator(Base):
+    """Who published videos."""
+
+    __tablename__ = "creators"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    first_seen_at: Mapped[datetime]
+
+
+class Video(Base):
+    """What does not change about a video.
+
+    The description is that of its earliest snapshot that has one (``described_at``), whatever the order in
+    which snapshots arrive: a title that was changed later never shows up in an earlier snapshot.
+    """
+
+    __tablename__ = "videos"
+    __table_args__ = (
+        *_at_least_zero("video_duration", "video_width", "video_height", "song_duration"),
+        CheckConstraint("id <> ''", name="id"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    first_seen_at: Mapped[datetime]
+    described_at: Mapped[datetime | None]
+    creator_id: Mapped[str | None] = mapped_column(ForeignKey("creators.id"), index=True)
+    published_at: Mapped[datetime | None]
+    title: Mapped[str | None]
+    description: Mapped[str | None]
+    category: Mapped[str | None]
+    language: Mapped[str | None]
+    country: Mapped[str | None]
+    video_duration: Mapped[float | None]
+    video_width: Mapped[int | None]
+    video_height: Mapped[int | None]
+    has_music: Mapped[bool | None]
+    song_duration: Mapped[float | None]
+    is_original_sound: Mapped[bool | None]
+
+
+class EngagementSnapshot(Base):
+    """A video's counts, and its creator's, as they stood at one moment."""
+
+    __tablename__ = "engagement_snapshots"
+    __table_args__ = (
+        *_at_least_zero(
+            "views", "likes", "comments", "shares", "bookmarks",
+            "creator_followers", "creator_following", "creator_videos", "sound_uses",
+        ),
+    )  # fmt: skip
+
+    video_id: Mapped[str] = mapped_column(ForeignKey("videos.id"), primary_key=True)
+    taken_at: Mapped[datetime] = mapped_column(primary_key=True, index=True)
+    views: Mapped[int]
+    likes: Mapped[int | None]
+    comments: Mapped[int | None]
+    shares: Mapped[int | None]
+    bookmarks: Mapped[int | None]
+    creator_followers: Mapped[int | None]
+    creator_following: Mapped[int | None]
+    creator_videos: Mapped[int | None]
+    creator_verified: Mapped[bool | None]
+    sound_uses: Mapped[int | None]
+
+
+class Prediction(Base):
+    """One answer that a service gave: what it was asked, what it said, and which version said so."""
+
+    __tablename__ = "predictions"
+    __table_args__ = (
+        Index(None, "family", "at"),
+        Index(None, "family", "entity_id", "at"),
+        CheckConstraint("latency_ms >= 0", name="latency_ms"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    family: Mapped[str]
+    entity_id: Mapped[str | None]
+    at: Mapped[datetime]
+    inputs: Mapped[dict[str, Any]]
+    answer: Mapped[dict[str, Any]]
+    model_version: Mapped[str | None]
+    latency_ms: Mapped[float | None]
+    received_at: Mapped[datetime]
+
+
+class DatasetVersion(Base):
+    """A published dataset version: that it is there, whose bytes it has, and which run made it."""
+
+    __tablename__ = "dataset_versions"
+    __table_args__ = (
+        UniqueConstraint("family", "stage", "period", "revision"),
+        CheckConstraint("revision >= 1", name="revision"),
+        CheckConstraint("length(manifest_sha256) = 64", name="manifest_sha256"),
+        *_at_least_zero("rows"),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    family: Mapped[str]
+    stage: Mapped[str]
+    period: Mapped[str]
+    revision: Mapped[int]
+    manifest_sha256: Mapped[str]
+    rows: Mapped[int]
+    published_at: Mapped[datetime] = mapped_column(index=True)
+    run_id: Mapped[str | None]
+    made_by: Mapped[str]
+
+
+class Promotion(Base):
+    """A move of a family's production alias. Append-only: a trigger refuses every change."""
+
+    __tablename__ = "promotions"
+    __table_args__ = (
+        Index(None, "family", "id"),
+        CheckConstraint("action in ('promote', 'rollback', 'force')", name="action"),
+        CheckConstraint("actor <> ''", name="actor"),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    family: Mapped[str]
+    from_version: Mapped[str | None]
+    to_version: Mapped[str]
+    action: Mapped[str]
+    actor: Mapped[str]
+    reason: Mapped[str]
+    figures: Mapped[dict[str, Any]]
+    at: Mapped[datetime]
+
+
+class Review(Base):
+    """What an admin decided about one candidate. A later decision stands in place of an earlier one."""
+
+    __tablename__ = "reviews"
+    __table_args__ = (
+        Index(None, "family", "candidate", "id"),
+        CheckConstraint("decision in ('accept', 'reject', 'correct')", name="decision"),
+        CheckConstraint("(decision = 'correct') = (corrected_label is not null)", name="corrected_label"),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    family: Mapped[str]
+    candidate: Mapped[str]
+    decision: Mapped[str]
+    corrected_label: Mapped[str | None]
+    reason: Mapped[str | None]
+    decided_by: Mapped[str]
+    decided_at: Mapped[datetime]
+
+
+class ImportRun(Base):
+    """One file that was imported, and what came of it."""
+
+    __tablename__ = "import_runs"
+    __table_args__ = (*_at_least_zero("rows", "loaded", "updated", "unchanged", "repeated", "rejected"),)
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    family: Mapped[str]
+    source: Mapped[str]
+    sha256: Mapped[str]
+    rows: Mapped[int]
+    loaded: Mapped[int]
+    updated: Mapped[int]
+    unchanged: Mapped[int]
+    repeated: Mapped[int]
+    rejected: Mapped[int]
+    at: Mapped[datetime] = mapped_column(index=True)
