@@ -1,4 +1,4 @@
-"""``python -m migrations "what changes"``: write the next revision: the tables as declared against the database.
+"""``python -m migrations "what changes"``: write the next revision (declared tables minus database).
 
 The database is that of the settings, and must be at the newest revision. Read what it wrote before you keep it:
 triggers, and changes of data, are not found by comparing.

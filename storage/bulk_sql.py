@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from psycopg.sql import SQL, Composable, Identifier
-
 from sqlalchemy.dialects.postgresql.base import PGDialect
 
 from storage.snapshot_schema import COUNTS, DESCRIPTION
@@ -13,12 +12,12 @@ _COMMA, _OR = SQL(", "), SQL(" or ")
 
 
 def _type(table: str, column: str) -> Composable:
-    return SQL(str(Base.metadata.tables[table].c[column].type.compile(dialect=PGDialect())))  # type: ignore[arg-type, no-untyped-call]
+    return SQL(str(Base.metadata.tables[table].c[column].type.compile(dialect=PGDialect())))  # type: ignore[no-untyped-call]
 
 
 def _names(names: list[str], pattern: str = "{}") -> Composable:
     """The columns ``names``, each put into ``pattern``, with commas between."""
-    return _COMMA.join(SQL(pattern).format(*[Identifier(name)] * pattern.count("{}")) for name in names)  # type: ignore[arg-type]
+    return _COMMA.join(SQL(pattern).format(*[Identifier(name)] * pattern.count("{}")) for name in names)
 
 
 _columns: list[Composable] = [

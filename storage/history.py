@@ -1,4 +1,4 @@
-"""The history of promotions: who moved a family's production alias, why, and with which figures. Append-only."""
+"""The history of promotions, append-only: who moved a family's production alias, why, with which figures."""
 
 from __future__ import annotations
 
@@ -55,7 +55,8 @@ def append_promotion(
         "actor": actor, "reason": reason, "figures": plain_json(figures), "at": at,
     }  # fmt: skip
     with transaction(engine) as connection:
-        return Promotion(**connection.execute(insert(row).values(values).returning(row)).mappings().one())
+        added = connection.execute(insert(tables.Promotion).values(values).returning(row))
+        return Promotion(**added.mappings().one())
 
 
 def list_promotions(engine: Engine, family: str | None = None, limit: int | None = None) -> list[Promotion]:

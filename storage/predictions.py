@@ -115,7 +115,7 @@ def _storable(value: Any) -> Any:
 def _json(value: Any) -> str:
     if not isinstance(value, Mapping):
         raise TypeError("inputs and answer are mappings")
-    # NaN and infinities become null: JSON has no word for them. Integers beyond 64 bits keep their value as text.
+    # NaN and infinities become null: JSON has no word for them.
     return orjson.dumps(
         _storable(value), default=str, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_UTC_Z
     ).decode()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import ARRAY, Engine, Text, any_, insert, literal, select
 
 from config.errors import InputError
 from storage import tables
@@ -79,6 +79,6 @@ def latest_decisions(engine: Engine, family: str, candidates: Sequence[str] | No
         .order_by(row.c.candidate, row.c.decided_at.desc(), row.c.id.desc())
     )
     if candidates is not None:
-        query = query.where(row.c.candidate.in_(candidates))
+        query = query.where(row.c.candidate == any_(literal(list(candidates), ARRAY(Text))))
     with transaction(engine) as connection:
         return {each["candidate"]: Review(**each) for each in connection.execute(query).mappings()}

@@ -1,12 +1,12 @@
-"""The register of published dataset versions, beside their manifests: the unique row by which one writer wins."""
+"""The register of published dataset versions: the unique row by which one of two writers wins."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
-from sqlalchemy import Engine, select
+from sqlalchemy import ColumnElement, Engine, select
 from sqlalchemy.dialects.postgresql import insert
 
 from config.errors import VersionConflict
@@ -70,7 +70,9 @@ def record_version(engine: Engine, manifest: Manifest, run_id: str | None, at: d
     row = tables.DatasetVersion.__table__
     key = ("family", "stage", "period", "revision")
     with transaction(engine) as connection:
-        connection.execute(insert(row).values(values).on_conflict_do_nothing(index_elements=key))
+        connection.execute(
+            insert(tables.DatasetVersion).values(values).on_conflict_do_nothing(index_elements=key)
+        )
         query = select(*_columns()).where(*(row.c[name] == values[name] for name in key))
         recorded = RecordedVersion(**connection.execute(query).mappings().one())
     if recorded.manifest_sha256 != manifest.ref.sha256:
@@ -95,5 +97,5 @@ def list_versions(engine: Engine, family: str | None = None, stage: str | None =
         return [RecordedVersion(**each) for each in connection.execute(query).mappings()]
 
 
-def _columns() -> list[object]:
-    return [column for column in tables.DatasetVersion.__table__.c if column.name != "id"]
+def _columns() -> list[ColumnElement[Any]]:
+    return [column for column in tables.DatasetVersion.__table__.columns if column.name != "id"]

@@ -1,4 +1,4 @@
-"""What each family's collection reads from the database: one module a family, with ``read(engine, window...)``."""
+"""What each family's collection reads from the database: one module a family, with ``read``."""
 
 from __future__ import annotations
 
