@@ -16,7 +16,7 @@ from models.family import TEST, TRAIN, VALID
 
 #: Shares of entities, in hundredths: [0, 70) train, [70, 85) valid, [85, 100) test.
 VALID_FROM, TEST_FROM, BUCKETS = 70, 85, 100
-#: Test rows come from the newest stretch of this length, or from the newest share of the rows if that is shorter:
+#: Test rows come from the newest stretch of this length, or the newest share of the rows if that is shorter:
 #: a long history gives up two weeks only, a short one keeps most of itself to learn from.
 TEST_SPAN = timedelta(days=14)
 TEST_SHARE = 0.2
@@ -29,7 +29,7 @@ def bucket(entity: str, salt: str) -> int:
 
 
 def assign_split(entities: pa.Array | pa.ChunkedArray, salt: str) -> pa.Array:
-    """``train``, ``valid`` or ``test`` for each entity (n,), by a hash of it: one entity, one side, for ever."""
+    """``train``, ``valid`` or ``test`` for each entity (n,), by a hash of it: one side for ever."""
     encoded = pc.dictionary_encode(entities)
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.unify_dictionaries().combine_chunks()
@@ -47,7 +47,7 @@ def time_cut(times: np.ndarray) -> np.datetime64:
         times: (n,) datetime64[us], moments of prediction, n > 0.
 
     Returns:
-        ``TEST_SPAN`` before the newest row, or the moment after which ``TEST_SHARE`` of the rows lie, if that is
+        ``TEST_SPAN`` before the newest row, or where the last ``TEST_SHARE`` of the rows begin, if that is
         later.
     """
     ordered = np.sort(times)
