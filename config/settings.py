@@ -80,6 +80,11 @@ class Settings(BaseSettings):
         2.0, gt=0, le=10, description="How often a service looks for a new version."
     )
     max_body_bytes: int = Field(1_048_576, ge=1024, description="Largest request body that a service reads.")
+    prediction_spool_bytes: int = Field(
+        2_147_483_648,
+        ge=1_048_576,
+        description="Disk space for predictions that wait for the database; past it they are answered, not recorded.",
+    )
     require_api_key: bool = Field(
         False, description="Ask for X-API-Key on every endpoint, not only /metrics and /model/info."
     )

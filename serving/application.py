@@ -1,0 +1,85 @@
+"""The ASGI application of a service: exact paths to handlers, faults to problems, figures to metrics."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from time import perf_counter
+
+from serving.http import Receive, Request, Response, Scope, Send, respond
+from serving.metrics import ServiceMetrics
+from serving.problems import CONTENT_TYPE, Problem, internal_error
+from serving.security import ApiKey
+
+logger = logging.getLogger(__name__)
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True)
+class Route:
+    """One path and method. ``open_to_all`` answers without a key even where REQUIRE_API_KEY is set."""
+
+    path: str
+    method: str
+    handler: Handler
+    needs_key: bool = False
+    open_to_all: bool = False
+
+
+class Application:
+    """Dispatches requests; built once, then only read."""
+
+    def __init__(self, routes: list[Route], key: ApiKey, metrics: ServiceMetrics) -> None:
+        self._key = key
+        self._metrics = metrics
+        self._routes: dict[str, dict[str, Route]] = {}
+        for route in routes:
+            self._routes.setdefault(route.path, {})[route.method] = route
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request; other kinds of connection are refused."""
+        if scope["type"] != "http":
+            if scope["type"] == "websocket":
+                await send({"type": "websocket.close", "code": 1003})
+            return
+        started = perf_counter()
+        request = Request(scope, receive)
+        path: str = scope["path"]
+        methods = self._routes.get(path) or self._routes.get(path.rstrip("/"))
+        response = await self._answer(request, path, methods)
+        await respond(request, response, send)
+        self._metrics.observe(path if methods else "other", response.status, perf_counter() - started)
+
+    async def _answer(self, request: Request, path: str, methods: Mapping[str, Route] | None) -> Response:
+        try:
+            route = self._resolve(request, path, methods)
+            if route.needs_key or (self._key.everywhere and not route.open_to_all):
+                self._key.check(request.header(b"x-api-key"))
+            return await route.handler(request)
+        except Problem as problem:
+            return problem_response(problem)
+        except Exception:
+            logger.exception("%s %s failed", request.scope["method"], path)
+            return problem_response(internal_error())
+
+    @staticmethod
+    def _resolve(request: Request, path: str, methods: Mapping[str, Route] | None) -> Route:
+        if methods is None:
+            raise Problem(404, f"There is nothing at {path[:200]}; GET / lists the endpoints.")
+        method = request.scope["method"]
+        route = methods.get("GET" if method == "HEAD" else method)
+        if route is None:
+            allowed = ", ".join(sorted(methods))
+            raise Problem(
+                405,
+                f"{path[:200]} answers {allowed}, not {method[:20]}.",
+                headers=((b"allow", allowed.encode()),),
+            )
+        return route
+
+
+def problem_response(problem: Problem) -> Response:
+    """A problem as an answer."""
+    return Response(problem.body(), problem.status, CONTENT_TYPE, problem.headers)

@@ -1,0 +1,117 @@
+"""The endpoints that every family's service has beside its own: info, health, metrics, model, documentation."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from serving.application import Route
+from serving.docs_page import docs_asset, docs_page
+from serving.http import Request, Response
+from serving.metrics import CONTENT_TYPE, ServiceMetrics
+from serving.model_slot import ModelSlot
+from serving.problems import Problem
+from serving.recorder import Recorder
+
+_OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
+
+
+class CommonEndpoints:
+    """Handlers over the parts of one service."""
+
+    def __init__(
+        self,
+        *,
+        title: str,
+        slot: ModelSlot,
+        recorder: Recorder,
+        metrics: ServiceMetrics,
+        openapi: dict[str, Any],
+        started_at: datetime,
+    ) -> None:
+        self._title = title
+        self._slot = slot
+        self._recorder = recorder
+        self._metrics = metrics
+        self._openapi = orjson.dumps(openapi)
+        self._paths = {
+            path: [method.upper() for method in methods] for path, methods in openapi["paths"].items()
+        }
+        self._started_at = started_at
+
+    def routes(self) -> list[Route]:
+        """Their routes; health and documentation need no key."""
+        return [
+            Route("/", "GET", self.info, open_to_all=True),
+            Route("/health", "GET", self.health, open_to_all=True),
+            Route("/metrics", "GET", self.metrics, needs_key=True),
+            Route("/model/info", "GET", self.model_info, needs_key=True),
+            Route("/openapi.json", "GET", self.openapi, open_to_all=True),
+            Route("/docs", "GET", docs_page, open_to_all=True),
+            *(
+                Route(f"/docs/{name}", "GET", docs_asset, open_to_all=True)
+                for name in ("swagger-ui.css", "swagger-ui-bundle.js", "start.js")
+            ),
+        ]
+
+    async def info(self, _: Request) -> Response:
+        """What this is, which version answers, and where to go."""
+        model = self._slot.current
+        return _json(
+            {
+                "service": self._title,
+                "model_version": model.version if model else None,
+                "started_at": self._started_at,
+                "endpoints": self._paths,
+                "documentation": "/docs",
+                "openapi": "/openapi.json",
+            }
+        )
+
+    async def health(self, _: Request) -> Response:
+        """``ok``, ``degraded`` with the reasons while it answers, ``unavailable`` (503) without a model."""
+        model, view = self._slot.current, self._slot.registry
+        complaints = self._slot.complaints() + self._recorder.complaints()
+        status = "unavailable" if model is None else "degraded" if complaints else "ok"
+        detail = f"{status}: {'; '.join(complaints)}" if complaints else status
+        body = {
+            "status": status,
+            "detail": detail,
+            "model_version": model.version if model else None,
+            "serving_since": model.since if model else None,
+            "source": model.source if model else None,
+            "registry": {
+                "reachable": view.reachable,
+                "unreachable_since": view.unreachable_since,
+                "production": view.production,
+                "checked_at": view.checked_at,
+                "refused": view.refused,
+            },
+        }
+        return _json(body, 200 if model else 503)
+
+    async def metrics(self, _: Request) -> Response:
+        """Prometheus' text format."""
+        return Response(await asyncio.to_thread(self._render), content_type=CONTENT_TYPE)
+
+    def _render(self) -> bytes:
+        self._recorder.publish_depth()
+        return self._metrics.render()
+
+    async def model_info(self, _: Request) -> Response:
+        """What is served, since when, from which dataset version, with which figures."""
+        model = self._slot.current
+        if model is None:
+            raise Problem(503, self._slot.why_empty())
+        return _json(model.describe())
+
+    async def openapi(self, _: Request) -> Response:
+        """The OpenAPI document."""
+        return Response(self._openapi)
+
+
+def _json(body: dict[str, Any], status: int = 200) -> Response:
+    return Response(orjson.dumps(body, option=_OPTIONS), status)

@@ -1,0 +1,138 @@
+"""The few lines of HTTP that the hot path needs: a request, a response, and a bounded read of the body.
+
+Bare ASGI: what a framework adds a request (routing by pattern, dependency and response objects, middleware)
+costs more than a prediction does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs
+
+from serving.problems import Problem
+from serving.security import SECURITY_HEADERS
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+JSON = b"application/json"
+#: A client that sends too much is given this long to notice the answer before the connection closes.
+DRAIN_SECONDS = 1.0
+DRAIN_BYTES = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer, complete in memory."""
+
+    body: bytes
+    status: int = 200
+    content_type: bytes = JSON
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+class Request:
+    """A request as ASGI gives it, read on demand."""
+
+    __slots__ = ("_receive", "closing", "scope")
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self.scope = scope
+        self._receive = receive
+        self.closing = False
+
+    def header(self, name: bytes) -> bytes | None:
+        """The first header called ``name`` (lower case)."""
+        for key, value in self.scope["headers"]:
+            if key == name:
+                return bytes(value)
+        return None
+
+    def query(self, name: str) -> str | None:
+        """The last value of a query parameter."""
+        raw = self.scope["query_string"]
+        if not raw:
+            return None
+        values = parse_qs(raw.decode("latin-1"), keep_blank_values=True, max_num_fields=50).get(name)
+        return values[-1] if values else None
+
+    async def json_body(self, limit: int) -> bytes:
+        """The body of a request that says it is JSON (or says nothing), at most ``limit`` bytes.
+
+        Raises:
+            Problem: 415 for another type, 413 for more bytes (they are not read), 400 when the client left.
+        """
+        length: int | None = None
+        for key, value in self.scope["headers"]:
+            if key == b"content-length":
+                length = int(value) if value.isdigit() else None
+            elif key == b"content-type" and not is_json(value):
+                self.closing = True
+                raise Problem(415, "The body must be JSON: send it with Content-Type: application/json.")
+        if length is not None and length > limit:
+            raise self._too_large(limit)
+        message = await self._receive()
+        body: bytes = message.get("body", b"")
+        if message.get("more_body"):
+            chunks, size = [body], len(body)
+            while message.get("more_body"):
+                message = await self._receive()
+                chunks.append(message.get("body", b""))
+                size += len(chunks[-1])
+                if size > limit:
+                    raise self._too_large(limit)
+            body = b"".join(chunks)
+        if message["type"] == "http.disconnect":
+            raise Problem(400, "The client went away before its request was complete.")
+        if len(body) > limit:
+            raise self._too_large(limit)
+        return body
+
+    def _too_large(self, limit: int) -> Problem:
+        self.closing = True
+        return Problem(413, f"The body is larger than the {limit} bytes that this service reads.")
+
+    async def drain(self) -> None:
+        """Throw away what the client still sends, within bounds, so that it can read the answer."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_SECONDS):
+                size, more = 0, True
+                while more and size < DRAIN_BYTES:
+                    message = await self._receive()
+                    size += len(message.get("body", b""))
+                    more = bool(message.get("more_body"))
+
+
+def is_json(content_type: bytes) -> bool:
+    """Whether a Content-Type names JSON in UTF-8."""
+    if content_type == JSON:
+        return True
+    kind, _, parameters = content_type.lower().partition(b";")
+    kind, parameters = kind.strip(), parameters.replace(b" ", b"").replace(b'"', b"")
+    if b"charset=" in parameters and b"charset=utf-8" not in parameters:
+        return False
+    return kind == JSON or (kind.startswith(b"application/") and kind.endswith(b"+json"))
+
+
+async def respond(request: Request, response: Response, send: Send) -> None:
+    """Send ``response``. When the body was refused unread, say that the connection closes, and drain first."""
+    head = [
+        (b"content-type", response.content_type),
+        (b"content-length", b"%d" % len(response.body)),
+        *SECURITY_HEADERS,
+        *response.headers,
+    ]
+    if request.closing:
+        head.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": response.status, "headers": head})
+    body = b"" if request.scope["method"] == "HEAD" else response.body
+    if request.closing:
+        await send({"type": "http.response.body", "body": body, "more_body": True})
+        await request.drain()
+        body = b""
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,88 @@
+"""The version that a service answers from: one reference, swapped whole, and what there is to say about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """A loaded and warmed version. ``source`` tells where its files came from: registry or disk."""
+
+    predictor: Any
+    version: str
+    facts: Mapping[str, Any]
+    source: str
+    since: datetime
+
+    def describe(self) -> dict[str, Any]:
+        """JSON-ready: what is served, since when, from which data."""
+        return {
+            "model_version": self.version,
+            "serving_since": self.since,
+            "source": self.source,
+            **{name: value for name, value in self.facts.items() if name not in ("files", "version")},
+            "model": dict(self.predictor.info),
+        }
+
+
+@dataclass
+class RegistryView:
+    """What the watcher last saw of the registry; written by its thread alone, read by the health answer."""
+
+    reachable: bool | None = None
+    unreachable_since: datetime | None = None
+    last_error: str | None = None
+    production: str | None = None
+    checked_at: datetime | None = None
+    refused: dict[str, str] = field(default_factory=dict)
+
+
+class ModelSlot:
+    """Holds the current :class:`ServedModel`. Reading it is reading one attribute: a request takes the
+    reference once and keeps its version to the end, whatever is swapped in meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self.current: ServedModel | None = None
+        self.registry = RegistryView()
+
+    def swap(self, model: ServedModel) -> None:
+        """Put ``model`` in service."""
+        self.current = model
+
+    def why_empty(self) -> str:
+        """One sentence on why there is no model."""
+        view = self.registry
+        if view.refused:
+            version, reason = next(reversed(view.refused.items()))
+            return f"There is no model to answer with: version {version} was refused ({reason})."
+        if view.reachable is None:
+            return "There is no model to answer with yet: the registry has not been asked."
+        if not view.reachable:
+            return (
+                "There is no model to answer with: the registry cannot be reached and there is no copy on disk."
+            )
+        return "There is no model to answer with: no version has been promoted to production."
+
+    def complaints(self) -> list[str]:
+        """What is not as it should be, a sentence each; empty when all is well."""
+        view, model = self.registry, self.current
+        said = []
+        if model is None:
+            said.append(self.why_empty())
+        if view.reachable is False and view.unreachable_since and model:
+            since = view.unreachable_since.isoformat(timespec="seconds")
+            said.append(
+                f"registry unreachable since {since}, serving version {model.version} from memory and disk"
+            )
+        said += [
+            f"version {version} was refused ({reason})"
+            + (f", serving version {model.version}" if model else "")
+            for version, reason in view.refused.items()
+            if model is not None
+        ]
+        return said

@@ -1,0 +1,140 @@
+"""The OpenAPI 3.1 document of a service, from the same types that validate its requests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from pydantic import TypeAdapter
+
+_REFERENCE = "#/components/schemas/{model}"
+_PROBLEM = {
+    "type": "object",
+    "title": "Problem",
+    "description": "RFC 9457 problem document.",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "One sentence on what is wrong."},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["field", "message"],
+                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
+            },
+        },
+    },
+}
+_REASONS = {
+    400: "The body is not a JSON object.",
+    401: "No API key, or a wrong one.",
+    413: "The body is too large.",
+    415: "The body does not say that it is JSON.",
+    422: "A field does not fit; `errors` names each.",
+    503: "There is no model to answer with.",
+}
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One endpoint as it is documented. ``request`` and ``answer`` are types that pydantic knows."""
+
+    path: str
+    method: str
+    summary: str
+    description: str = ""
+    request: Any = None
+    answer: Any = None
+    answer_type: str = "application/json"
+    examples: Mapping[str, Any] = field(default_factory=dict)
+    answer_example: Any = None
+    parameters: Sequence[Mapping[str, Any]] = ()
+    faults: Sequence[int] = ()
+    needs_key: bool = False
+
+
+COMMON_OPERATIONS = (
+    Operation("/", "get", "What this service is and where to go"),
+    Operation("/health", "get", "ok, degraded with the reasons, or unavailable", faults=(503,)),
+    Operation(
+        "/metrics", "get", "Prometheus figures", answer_type="text/plain", needs_key=True, faults=(401, 503)
+    ),
+    Operation(
+        "/model/info",
+        "get",
+        "The served version",
+        "What is served, since when, from which dataset version, with which figures.",
+        needs_key=True,
+        faults=(401, 503),
+    ),
+)
+
+
+def openapi_document(
+    title: str, description: str, operations: Sequence[Operation], *, key_everywhere: bool
+) -> dict[str, Any]:
+    """The document; ``key_everywhere`` says that each operation asks for the API key."""
+    schemas: dict[str, Any] = {"Problem": _PROBLEM}
+    paths: dict[str, Any] = {}
+    for operation in operations:
+        entry = _operation(operation, schemas)
+        if operation.needs_key or (key_everywhere and operation.request is not None):
+            entry["security"] = [{"ApiKey": []}]
+        paths.setdefault(operation.path, {})[operation.method] = entry
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": title, "description": description, "version": _version()},
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {"ApiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"}},
+        },
+    }
+
+
+def _operation(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
+    answer: dict[str, Any] = {"schema": _schema(operation.answer, "serialization", schemas)}
+    if operation.answer_example is not None:
+        answer["example"] = operation.answer_example
+    entry: dict[str, Any] = {
+        "summary": operation.summary,
+        "operationId": f"{operation.method}_{operation.path.strip('/').replace('/', '_') or 'info'}",
+        "responses": {"200": {"description": "The answer.", "content": {operation.answer_type: answer}}},
+    }
+    for status in operation.faults:
+        problem = {"application/problem+json": {"schema": {"$ref": _REFERENCE.format(model="Problem")}}}
+        entry["responses"][str(status)] = {"description": _REASONS[status], "content": problem}
+    if operation.description:
+        entry["description"] = operation.description
+    if operation.parameters:
+        entry["parameters"] = list(operation.parameters)
+    if operation.request is not None:
+        body: dict[str, Any] = {"schema": _schema(operation.request, "validation", schemas)}
+        if operation.examples:
+            body["examples"] = {name: {"value": value} for name, value in operation.examples.items()}
+        entry["requestBody"] = {"required": True, "content": {"application/json": body}}
+    return entry
+
+
+def _schema(kind: Any, mode: Any, schemas: dict[str, Any]) -> dict[str, Any]:
+    """A reference to ``kind``'s schema, which is put among ``schemas`` with those it is made of."""
+    if kind is None:
+        return {}
+    schema = TypeAdapter(kind).json_schema(ref_template=_REFERENCE, mode=mode)
+    schemas.update(schema.pop("$defs", {}))
+    if "$ref" in schema:
+        return schema
+    schemas[kind.__name__] = schema
+    return {"$ref": _REFERENCE.format(model=kind.__name__)}
+
+
+def _version() -> str:
+    try:
+        return version("assay")
+    except PackageNotFoundError:
+        return "0"

@@ -1,0 +1,126 @@
+"""Records each prediction for collection: a line in the spool before the answer leaves, the rest later."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from config.settings import Settings
+from serving.metrics import ServiceMetrics
+from serving.shipper import Insert, Row, Shipper
+from serving.spool import Spool
+
+logger = logging.getLogger(__name__)
+
+_OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
+
+
+class Recorder:
+    """The recording of one family's predictions."""
+
+    def __init__(
+        self,
+        family: str,
+        folder: Path,
+        settings: Settings,
+        metrics: ServiceMetrics,
+        connect: Callable[[], Insert],
+    ) -> None:
+        self._family = family
+        self._metrics = metrics
+        self._complained = 0.0
+        self.spool = Spool(folder, max_bytes=settings.prediction_spool_bytes)
+        self.shipper = Shipper(self.spool, connect, metrics)
+
+    def record(
+        self,
+        predictions: Sequence[tuple[str, str | None, datetime, Mapping[str, Any], Mapping[str, Any]]],
+        *,
+        version: str,
+        latency_ms: float,
+        received_at: datetime,
+    ) -> None:
+        """Append predictions, each (id, entity, at, inputs, answer). Never raises: an answer is worth more
+        than its record; what could not be kept is counted, shown in health and metrics, and logged.
+        """
+        lines = b"".join(
+            [
+                orjson.dumps(
+                    {
+                        "id": identity,
+                        "family": self._family,
+                        "entity_id": entity,
+                        "at": at,
+                        "inputs": inputs,
+                        "answer": answer,
+                        "model_version": version,
+                        "latency_ms": latency_ms,
+                        "received_at": received_at,
+                    },
+                    option=_OPTIONS,
+                )
+                for identity, entity, at, inputs, answer in predictions
+            ]
+        )
+        try:
+            self.spool.append(lines)
+        except OSError as error:
+            self._metrics.lost.inc(len(predictions))
+            if time.monotonic() - self._complained > 10:
+                self._complained = time.monotonic()
+                logger.error("predictions are answered but not recorded: %s", error)
+            return
+        self._metrics.spooled.inc(len(predictions))
+
+    def complaints(self) -> list[str]:
+        """What is not as it should be, a sentence each."""
+        said = []
+        if self.shipper.last_error:
+            said.append("recorded predictions wait on disk: the database does not take them")
+        if self.spool.full:
+            said.append("predictions are not recorded: the queue on disk is full")
+        return said
+
+    def publish_depth(self) -> None:
+        """Measure the queue for the metrics. Reads files: not for the event loop."""
+        pending = self.spool.pending()
+        age = (datetime.now(UTC) - pending.oldest).total_seconds() if pending.oldest else 0.0
+        self._metrics.set_queue(pending.rows, pending.size, age)
+
+    def start(self) -> None:
+        """Begin to ship."""
+        self.shipper.start()
+
+    def stop(self) -> None:
+        """Ship what can be shipped at once; the rest stays on disk."""
+        if self.shipper.stop():
+            self.spool.close()
+
+
+def new_identity() -> str:
+    """A time-ordered UUID (version 7, RFC 9562), so that the database's index grows at its end."""
+    value = ((time.time_ns() // 1_000_000) << 80) | int.from_bytes(os.urandom(10), "big")
+    value = value & ~(0xF << 76) | (0x7 << 76)
+    value = value & ~(0x3 << 62) | (0x2 << 62)
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def connect_database(settings: Settings) -> Insert:
+    """The real database's insert."""
+    from storage.database import make_engine
+    from storage.predictions import insert_predictions
+
+    engine = make_engine(settings)
+
+    def insert(rows: list[Row]) -> int:
+        return int(insert_predictions(engine, rows))
+
+    return insert

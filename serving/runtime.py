@@ -1,0 +1,95 @@
+"""The parts of one family's service, put together and started; a family adds its own endpoints."""
+
+from __future__ import annotations
+
+import gc
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from config.log import configure_logging
+from config.settings import Settings
+from models.family import Family, get_family
+from serving.application import Application, Route
+from serving.disk_copy import DiskCopy
+from serving.endpoints import CommonEndpoints
+from serving.metrics import ServiceMetrics
+from serving.model_slot import ModelSlot
+from serving.recorder import Recorder, connect_database
+from serving.security import ApiKey
+from serving.shipper import Insert
+from serving.watcher import VersionSource, Watcher, connect_registry
+
+logger = logging.getLogger(__name__)
+
+
+class ServiceRuntime:
+    """One service in one process.
+
+    Args:
+        registry, database: make the clients; the real ones unless a test gives others.
+    """
+
+    def __init__(
+        self,
+        family: str,
+        settings: Settings,
+        *,
+        registry: Callable[[], VersionSource] | None = None,
+        database: Callable[[], Insert] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.family: Family = get_family(family)
+        self.started_at = datetime.now(UTC)
+        self.metrics = ServiceMetrics(family)
+        self.slot = ModelSlot()
+        folder = settings.home / "services" / family
+        self.disk = DiskCopy(folder)
+        self.recorder = Recorder(
+            family, folder / "spool", settings, self.metrics, database or partial(connect_database, settings)
+        )
+        self.watcher = Watcher(
+            self.family,
+            settings,
+            self.slot,
+            self.disk,
+            self.metrics,
+            registry or partial(connect_registry, settings),
+        )
+
+    def application(self, routes: list[Route], openapi: dict[str, Any]) -> Application:
+        """The ASGI application: the family's routes and the common ones."""
+        common = CommonEndpoints(
+            title=openapi["info"]["title"],
+            slot=self.slot,
+            recorder=self.recorder,
+            metrics=self.metrics,
+            openapi=openapi,
+            started_at=self.started_at,
+        )
+        return Application([*routes, *common.routes()], ApiKey(self.settings), self.metrics)
+
+    def start(self) -> None:
+        """Take the copy on disk into service, then follow the registry and ship records."""
+        self.watcher.load_from_disk()
+        self.recorder.start()
+        self.watcher.start()
+        gc.collect()
+        gc.freeze()
+
+    def stop(self) -> None:
+        """Stop the threads; what is not shipped stays on disk."""
+        self.watcher.stop(timeout=0.5)
+        self.recorder.stop()
+
+
+def configure_service_logging(settings: Settings) -> None:
+    """Our logs in our style; of the server below us only what went wrong, and no line a request."""
+    configure_logging(settings.log_level, settings.log_format)
+    for name in ("bentoml", "uvicorn.error", "uvicorn.access", "httpx", "httpcore"):
+        server = logging.getLogger(name)
+        server.handlers.clear()
+        server.propagate = True
+        server.setLevel(logging.WARNING)

@@ -1,0 +1,165 @@
+"""``POST /predict`` and ``POST /predict/batch`` of the viral service."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from time import perf_counter
+from typing import Any
+
+import orjson
+import pyarrow as pa
+
+from serving.http import Request, Response
+from serving.metrics import ServiceMetrics
+from serving.model_slot import ModelSlot, ServedModel
+from serving.problems import FieldError, Problem, invalid_fields
+from serving.recorder import Recorder, new_identity
+from serving.validation import BodyValidator
+from serving.viral_schema import (
+    DEFAULT_EXPLAIN,
+    MAX_EXPLAIN,
+    BatchRequest,
+    PredictRequest,
+    Video,
+)
+
+_OPTIONS = orjson.OPT_SERIALIZE_NUMPY
+Answer = dict[str, Any]
+
+
+class ViralApi:
+    """The hot path: validated dictionaries in, one reference to a model, answers out, a line in the spool."""
+
+    def __init__(
+        self,
+        slot: ModelSlot,
+        recorder: Recorder,
+        metrics: ServiceMetrics,
+        schema: pa.Schema,
+        max_body_bytes: int,
+    ) -> None:
+        self._slot = slot
+        self._recorder = recorder
+        self._metrics = metrics
+        self._schema = pa.schema([schema.field(name) for name in schema.names if name in Video.__annotations__])
+        self._limit = max_body_bytes
+        names = list(PredictRequest.__annotations__)
+        self._one = BodyValidator(PredictRequest, names)
+        self._many = BodyValidator(BatchRequest, [*names, "videos"])
+
+    async def predict(self, request: Request) -> Response:
+        """Answer for one video, in the event loop: handing it to a thread costs more than the answer."""
+        body = await request.json_body(self._limit)
+        model = self._model()
+        inputs = self._one.parse(body)
+        explain = _explain(request, inputs.pop("explain", None), DEFAULT_EXPLAIN)
+        received = datetime.now(UTC)
+        if inputs.get("taken_at") is None:
+            inputs["taken_at"] = received
+        started = perf_counter()
+        answer: Answer = model.predictor.predict_one(inputs, explain=explain)
+        latency = round((perf_counter() - started) * 1000, 3)
+        identity = new_identity()
+        self._record([(identity, inputs, answer)], model, latency, received)
+        return _json(_complete(answer, model.version, identity, latency))
+
+    async def predict_batch(self, request: Request) -> Response:
+        """Answer for at most 100 videos. Explained batches take long and go to a thread."""
+        body = await request.json_body(self._limit)
+        model = self._model()
+        parsed = self._many.parse(body)
+        explain = _explain(request, parsed.get("explain"), 0)
+        if explain:
+            return await asyncio.to_thread(self._answer_batch, model, parsed["videos"], explain)
+        return self._answer_batch(model, parsed["videos"], 0)
+
+    def _answer_batch(self, model: ServedModel, videos: list[dict[str, Any]], explain: int) -> Response:
+        received = datetime.now(UTC)
+        for inputs in videos:
+            if inputs.get("taken_at") is None:
+                inputs["taken_at"] = received
+        started = perf_counter()
+        answers: list[Answer] = model.predictor.predict(self._table(videos), explain=explain)
+        latency = (perf_counter() - started) * 1000
+        share = round(latency / len(videos), 4)
+        rows = [(new_identity(), inputs, answer) for inputs, answer in zip(videos, answers, strict=True)]
+        self._record(rows, model, share, received)
+        return _json(
+            {
+                "predictions": [
+                    _complete(answer, model.version, identity, share) for identity, _, answer in rows
+                ],
+                "count": len(rows),
+                "model_version": model.version,
+                "prediction_time_ms": round(latency, 3),
+            }
+        )
+
+    def _table(self, videos: list[dict[str, Any]]) -> pa.Table:
+        """The videos as columns of the family's schema; absent fields are null, an absent id is empty."""
+        columns = []
+        for field in self._schema:
+            values = [video.get(field.name) for video in videos]
+            if field.name == "video_id":
+                values = [value or "" for value in values]
+            columns.append(pa.array(values, type=field.type))
+        return pa.table(columns, schema=self._schema)
+
+    def _model(self) -> ServedModel:
+        model = self._slot.current
+        if model is None:
+            raise Problem(503, self._slot.why_empty(), headers=((b"retry-after", b"5"),))
+        return model
+
+    def _record(
+        self,
+        rows: list[tuple[str, dict[str, Any], Answer]],
+        model: ServedModel,
+        latency: float,
+        received: datetime,
+    ) -> None:
+        self._recorder.record(
+            [
+                (identity, inputs.get("video_id"), inputs["taken_at"], _known(inputs), answer)
+                for identity, inputs, answer in rows
+            ],
+            version=model.version,
+            latency_ms=latency,
+            received_at=received,
+        )
+        for _, _, answer in rows:
+            self._metrics.count_prediction(answer["viral_class"])
+
+
+def _known(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The inputs without those that are null: absent and null say the same."""
+    return {name: value for name, value in inputs.items() if value is not None}
+
+
+def _complete(answer: Answer, version: str, identity: str, latency: float) -> Answer:
+    return {**answer, "model_version": version, "prediction_id": identity, "prediction_time_ms": latency}
+
+
+def _explain(request: Request, wanted: bool | int | None, default: int) -> int:
+    """How many features to explain by: the body's word, else the query's, else the default."""
+    if wanted is None:
+        text = request.query("explain")
+        if text is None:
+            return default
+        word = text.lower()
+        if word in ("true", "false", ""):
+            wanted = word != "false"
+        elif word.isascii() and word.isdigit() and len(word) < 4 and int(word) <= MAX_EXPLAIN:
+            wanted = int(word)
+        else:
+            message = f"explain must be true, false or a whole number from 0 to {MAX_EXPLAIN}."
+            raise invalid_fields([FieldError("explain", message)])
+    if wanted is True:
+        return DEFAULT_EXPLAIN
+    return int(wanted)
+
+
+def _json(answer: Answer) -> Response:
+    return Response(orjson.dumps(answer, option=_OPTIONS))

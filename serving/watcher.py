@@ -1,0 +1,211 @@
+"""Follows the registry: when another version is promoted, loads it, tries it, and puts it in service.
+
+One daemon thread. It never dies: whatever fails is logged once, shown in the health answer, and tried again
+at the next look. The registry is imported and asked in this thread only.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from config.errors import AssayError, ModelInvalid, ModelNotFound, RegistryUnavailable, StoreError
+from config.settings import Settings
+from models.family import Family
+from serving.disk_copy import DiskCopy
+from serving.metrics import ServiceMetrics
+from serving.model_slot import ModelSlot, ServedModel
+
+logger = logging.getLogger(__name__)
+
+#: A refused version is given another chance after this long: what refused it may have been us.
+RETRY_REFUSED_SECONDS = 300.0
+WARM_UP_CALLS = 20
+
+
+class VersionSource(Protocol):
+    """The part of the registry that a service needs."""
+
+    def production(self, family: str) -> Any:
+        """The version that the alias names, or None."""
+        ...
+
+    def files(self, family: str, version: str) -> Mapping[str, bytes]:
+        """The files of a version."""
+        ...
+
+
+class Watcher:
+    """Keeps a :class:`ModelSlot` on the version in production.
+
+    Args:
+        connect: makes the registry's client; called in the watcher's thread, until it succeeds.
+    """
+
+    def __init__(
+        self,
+        family: Family,
+        settings: Settings,
+        slot: ModelSlot,
+        disk: DiskCopy,
+        metrics: ServiceMetrics,
+        connect: Callable[[], VersionSource],
+    ) -> None:
+        self._family = family
+        self._settings = settings
+        self._slot = slot
+        self._disk = disk
+        self._metrics = metrics
+        self._connect = connect
+        self._source: VersionSource | None = None
+        self._retry_at: dict[str, float] = {}
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="model-watcher", daemon=True)
+
+    def load_from_disk(self) -> None:
+        """Start from the copy on disk, where there is a sound one. Never raises."""
+        try:
+            stored = self._disk.load()
+            self._take(stored.version, stored.files, stored.facts, "disk")
+        except ModelNotFound:
+            logger.info("no copy of a model on disk")
+        except Exception as error:  # noqa: BLE001 - a damaged copy must not keep the service from starting
+            logger.error("the copy on disk is not usable: %s", error)
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._thread.start()
+
+    def stop(self, timeout: float = 1.0) -> None:
+        """End the thread; one that hangs in a network call is left to die with the process."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self.look()
+            except Exception:
+                logger.exception("the watcher met a fault that it does not know")
+            self._stopping.wait(self._settings.alias_poll_seconds)
+
+    def look(self) -> None:
+        """Ask once which version is in production, and take it into service if it is another."""
+        view = self._slot.registry
+        try:
+            if self._source is None:
+                self._source = self._connect()
+            production = self._source.production(self._family.name)
+        except Exception as error:  # noqa: BLE001 - the watcher outlives whatever the registry does
+            self._unreachable(error)
+            return
+        if view.reachable is False:
+            logger.info("the registry is reachable again")
+        view.reachable, view.unreachable_since, view.last_error = True, None, None
+        view.checked_at = datetime.now(UTC)
+        view.production = production.version if production else None
+        if production is None or self._is_served(production.version) or self._is_refused(production.version):
+            return
+        self._fetch(self._source, production)
+
+    def _is_served(self, version: str) -> bool:
+        """Whether the wanted version answers already; refusals of others are then history."""
+        if self._slot.current is None or self._slot.current.version != version:
+            return False
+        self._slot.registry.refused = {}
+        self._retry_at.clear()
+        return True
+
+    def _is_refused(self, version: str) -> bool:
+        return time.monotonic() < self._retry_at.get(version, 0.0)
+
+    def _unreachable(self, error: Exception) -> None:
+        view = self._slot.registry
+        if view.reachable is not False:
+            view.unreachable_since = datetime.now(UTC)
+            logger.warning("the registry cannot be asked: %s", error)
+        view.reachable, view.last_error = False, _reason(error)
+
+    def _fetch(self, source: VersionSource, production: Any) -> None:
+        version = production.version
+        try:
+            files = dict(source.files(self._family.name, version))
+            facts = version_facts(production)
+            self._take(version, files, facts, "registry")
+        except (RegistryUnavailable, StoreError, ConnectionError, TimeoutError) as error:
+            logger.warning("version %s could not be fetched, trying again: %s", version, error)
+            self._slot.registry.last_error = _reason(error)
+            return
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the old version goes on
+            self._refuse(version, error)
+            return
+        try:
+            self._disk.save(version, files, facts)
+        except (OSError, AssayError):
+            logger.exception("version %s serves, but could not be kept on disk", version)
+
+    def _refuse(self, version: str, error: Exception) -> None:
+        self._retry_at[version] = time.monotonic() + RETRY_REFUSED_SECONDS
+        self._slot.registry.refused = {version: _reason(error)}
+        self._metrics.refusals.inc()
+        current = self._slot.current
+        logger.error(
+            "version %s was refused, %s: %s",
+            version,
+            f"version {current.version} goes on serving" if current else "nothing serves",
+            error,
+            exc_info=not isinstance(error, AssayError),
+        )
+
+    def _take(self, version: str, files: Mapping[str, bytes], facts: Mapping[str, Any], source: str) -> None:
+        """Load, try on the family's probe, warm up, swap.
+
+        Raises:
+            ModelInvalid: the files are no model, or its answers are impossible.
+        """
+        predictor = self._family.load(files)
+        self._try(predictor)
+        self._slot.swap(ServedModel(predictor, version, dict(facts), source, datetime.now(UTC)))
+        self._slot.registry.refused = {}
+        self._metrics.set_version(version)
+        self._metrics.swaps.inc()
+        # What was just loaded stays: out of the collector's sight, so that no full collection stalls a request.
+        gc.freeze()
+        logger.info("version %s of %s is in service, from %s", version, self._family.name, source)
+
+    def _try(self, predictor: Any) -> None:
+        options = self._family.options(self._settings)
+        probe = self._family.probe(options)
+        answers = predictor.predict(probe, explain=1)
+        self._family.check(answers, options)
+        if len(answers) != probe.num_rows:
+            raise ModelInvalid(f"The model gave {len(answers)} answers to {probe.num_rows} questions.")
+        if hasattr(predictor, "predict_one"):
+            rows = probe.to_pylist()
+            for index in range(WARM_UP_CALLS):
+                predictor.predict_one(rows[index % len(rows)], explain=1)
+
+
+def version_facts(version: Any) -> dict[str, Any]:
+    """What is kept and shown of a registry version, JSON-ready."""
+    return {name: value for name, value in version.as_dict().items() if name != "production"}
+
+
+def _reason(error: Exception) -> str:
+    """An error in a line, fit for people outside: our own sentences, only the kind of others'."""
+    if isinstance(error, AssayError):
+        return str(error.message)[:300].rstrip(".")
+    return f"{type(error).__name__} in loading or asking it; the log has more"
+
+
+def connect_registry(settings: Settings) -> VersionSource:
+    """The real registry, opened for reading."""
+    from registry.registry import Registry
+
+    return Registry(settings)
