@@ -70,8 +70,8 @@ class SnapshotLoad:
 
 
 @contextmanager
-def snapshot_load(engine: Engine) -> Iterator[SnapshotLoad]:
-    """A load in one transaction: nothing stays if the block raises, or ends without ``finish``.
+def snapshot_load(engine: Engine, keep: bool = True) -> Iterator[SnapshotLoad]:
+    """A load in one transaction: nothing stays if the block raises, ends without ``finish``, or not ``keep``.
 
     Raises:
         DatabaseUnavailable: the server cannot be reached, or went away.
@@ -79,6 +79,8 @@ def snapshot_load(engine: Engine) -> Iterator[SnapshotLoad]:
     """
     with transaction(engine) as connection, cursor(connection) as cur:
         yield SnapshotLoad(cur)
+        if not keep:
+            connection.rollback()
 
 
 def load_snapshots(engine: Engine, table: pa.Table) -> Loaded:

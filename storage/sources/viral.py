@@ -71,6 +71,6 @@ def _predictions(start: datetime, end: datetime) -> Composable:
         select entity_id as video_id, at as taken_at, inputs, answer, model_version as version
         from predictions
         where family = 'viral' and entity_id is not null and at >= {start} and at < {end}
-        order by entity_id collate "C", at, id
+        order by entity_id collate "C", at, received_at, id
         """
     ).format(start=Literal(start), end=Literal(end))

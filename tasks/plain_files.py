@@ -1,0 +1,143 @@
+"""Plain files of rows, CSV (also gzipped) or Parquet, read a chunk at a time."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import IO
+
+import pyarrow as pa
+
+from config.errors import InputError
+from models.family import Rejected
+
+CHUNK_ROWS = 100_000
+DELIMITERS = (",", ";", "\t", "|")
+#: A description may be long; a field beyond this is a quote that was never closed.
+LONGEST_FIELD = 1_000_000
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some rows of a file.
+
+    Attributes:
+        table: the rows that could be read, in the file's own columns; CSV gives texts, and null for nothing.
+        numbers: for each of them its number in the file, the first row after the header being 1.
+        broken: rows that have not as many fields as the header.
+    """
+
+    table: pa.Table
+    numbers: list[int]
+    broken: list[Rejected]
+
+    @property
+    def rows(self) -> int:
+        """How many rows of the file this is."""
+        return len(self.numbers) + len(self.broken)
+
+
+def read_chunks(path: Path, chunk_rows: int = CHUNK_ROWS) -> Iterator[Chunk]:
+    """The rows of ``path``, ``chunk_rows`` at a time; the format is told by the name and the first bytes.
+
+    Raises:
+        InputError: no such file, not readable, empty, not UTF-8, broken off, or with a header that is none.
+    """
+    try:
+        with path.open("rb") as file:
+            magic = file.read(4)
+    except OSError as error:
+        raise InputError(f"The file {path} cannot be read: {error.strerror}.") from None
+    if not magic:
+        raise InputError(f"The file {path} is empty.", hint="It needs a header and rows.")
+    yield from _parquet_chunks(path, chunk_rows) if magic == b"PAR1" else _csv_chunks(path, magic, chunk_rows)
+
+
+def _parquet_chunks(path: Path, chunk_rows: int) -> Iterator[Chunk]:
+    import pyarrow.parquet as pq
+
+    done = 0
+    try:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=chunk_rows):
+                table = pa.Table.from_batches([batch])
+                yield Chunk(table, list(range(done + 1, done + 1 + table.num_rows)), [])
+                done += table.num_rows
+            if not done:
+                yield Chunk(file.schema_arrow.empty_table(), [], [])
+    except (pa.ArrowInvalid, OSError) as error:
+        raise InputError(f"The file {path} is not a whole Parquet file: {error}") from None
+
+
+def _csv_chunks(path: Path, magic: bytes, chunk_rows: int) -> Iterator[Chunk]:
+    with _text(path, magic) as file:
+        first = file.readline()
+        delimiter = max(DELIMITERS, key=first.count)
+        header = _header(path, next(csv.reader([first], delimiter=delimiter), []))
+        rows = csv.reader(file, delimiter=delimiter)
+        done = 0
+        while True:
+            lines = list(islice(rows, chunk_rows))
+            if not lines and done:
+                return
+            yield _chunk(header, lines, done)
+            done += len(lines)
+            if not lines:
+                return
+
+
+def _chunk(header: list[str], lines: list[list[str]], done: int) -> Chunk:
+    numbers, fitting, broken = [], [], []
+    for number, line in enumerate(lines, done + 1):
+        if len(line) == len(header):
+            numbers.append(number)
+            fitting.append(line)
+        elif line:
+            reason = f"the row has {len(line)} fields where the header has {len(header)}"
+            values = dict(zip(header, [*line, *[""] * len(header)], strict=False))
+            broken.append(Rejected(number, reason, values))
+    columns = zip(*fitting, strict=True) if fitting else ([] for _ in header)
+    arrays = [pa.array([value or None for value in column], pa.string()) for column in columns]
+    return Chunk(pa.table(arrays, names=header), numbers, broken)
+
+
+def _header(path: Path, names: list[str]) -> list[str]:
+    header = [name.strip() for name in names]
+    repeated = sorted({name for name in header if header.count(name) > 1})
+    if len(header) < 2 or not all(header) or repeated:
+        wrong = (
+            f"names {', '.join(repeated)} twice"
+            if repeated and all(repeated)
+            else "is not one of named columns"
+        )
+        raise InputError(
+            f"The first line of {path} {wrong}.", hint="A CSV file begins with the names of its columns."
+        )
+    return header
+
+
+@contextmanager
+def _text(path: Path, magic: bytes) -> Iterator[IO[str]]:
+    csv.field_size_limit(LONGEST_FIELD)
+    opened = gzip.open if magic[:2] == b"\x1f\x8b" else open
+    try:
+        with opened(path, "rb") as binary, io.TextIOWrapper(binary, encoding="utf-8-sig", newline="") as text:
+            yield text
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"The file {path} is not UTF-8 text: byte 0x{error.object[error.start]:02x} does not fit.",
+            hint="Convert it, as with `iconv -f latin1 -t utf-8`.",
+        ) from None
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise InputError(f"The file {path} is broken off or damaged: {error}.") from None
+    except csv.Error as error:
+        raise InputError(
+            f"The file {path} cannot be read as CSV: {error}.", hint="Is there a quote that is never closed?"
+        ) from None
