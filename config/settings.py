@@ -108,7 +108,7 @@ class Settings(BaseSettings):
     )
     viral_horizon_days: float = Field(7.0, gt=0, description="A prediction is about the views this long after.")
     viral_tolerance_hours: float = Field(
-        36.0, ge=0, description="How far from the horizon an observation may lie and still give the outcome."
+        24.0, ge=0, description="How far from the horizon an observation may lie and still give the outcome."
     )
 
     @field_validator("viral_thresholds", mode="before")

@@ -1,0 +1,156 @@
+"""The fitted viral model behind a typed ``predict``: two plain files, fast answers, safe in many threads."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from config.errors import InputError, ModelInvalid, SettingsError
+from models.viral.answer import answer
+from models.viral.booster import FastBooster
+from models.viral.calibration import Calibration
+from models.viral.features import FEATURES, feature_matrix, feature_row
+from models.viral.options import ViralOptions
+
+FORMAT = 1
+TREES_FILE, FACTS_FILE = "model.txt", "model.json"
+_VIEWS = FEATURES.index("views_log")
+
+
+class ViralPredictor:
+    """Answers what class a video will be in at the horizon."""
+
+    def __init__(
+        self, trees: str, calibration: Calibration, options: ViralOptions, facts: Mapping[str, Any]
+    ) -> None:
+        self.options = options
+        self.calibration = calibration
+        self.booster = FastBooster(trees)
+        self._trees = trees
+        self._facts = dict(facts)
+        self._log_thresholds = tuple(options.log_thresholds.tolist())
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """JSON-ready facts: family, classes, features, options, rows, parameters, library versions."""
+        return {
+            **self._facts,
+            "family": "viral",
+            "classes": list(self.options.classes),
+            "features": list(FEATURES),
+            "options": self.options.describe(),
+            "calibration": asdict(self.calibration),
+            "trees": self.booster.trees,
+        }
+
+    def predict(self, examples: pa.Table, *, explain: int = 0) -> list[dict[str, Any]]:
+        """Answer each row; ``explain`` adds that many top features.
+
+        Raises:
+            InputError: ``views`` is missing in a row.
+        """
+        matrix = feature_matrix(examples)
+        scores = self.booster.raw_batch(matrix).tolist()
+        return [self._answer(row, mu, explain) for row, mu in zip(matrix, scores, strict=True)]
+
+    def predict_one(self, inputs: Mapping[str, Any], *, explain: int = 5) -> dict[str, Any]:
+        """The answer of :meth:`predict` for one row given as a mapping, by the short way."""
+        row = feature_row(inputs)
+        return self._answer(row, self.booster.raw(row), explain)
+
+    def predict_many(self, rows: Sequence[Mapping[str, Any]], *, explain: int = 0) -> list[dict[str, Any]]:
+        """The answers of :meth:`predict` for a request's rows given as mappings, without building a table."""
+        return [self.predict_one(row, explain=explain) for row in rows]
+
+    def to_files(self) -> dict[str, bytes]:
+        """The model as text: LightGBM's own format, and JSON for all else."""
+        trees = self._trees.encode()
+        facts = {
+            "format": FORMAT,
+            "family": "viral",
+            "trees_sha256": hashlib.sha256(trees).hexdigest(),
+            "features": list(FEATURES),
+            "options": self.options.describe(),
+            "calibration": asdict(self.calibration),
+            "facts": self._facts,
+        }
+        return {TREES_FILE: trees, FACTS_FILE: json.dumps(facts, indent=1, sort_keys=True).encode()}
+
+    def _answer(self, row: np.ndarray, mu: float, explain: int) -> dict[str, Any]:
+        log_views = float(row[_VIEWS])
+        if math.isnan(log_views):
+            raise InputError("views is missing.", hint="A prediction starts from the views at the snapshot.")
+        chances = self.calibration.probabilities(mu, log_views, self._log_thresholds)
+        expected = log_views + self.calibration.growth(mu)
+        result = answer(self.options.classes, self._log_thresholds, chances, expected)
+        if explain > 0:
+            parts = self.booster.contributions(row)
+            top = np.argsort(-np.abs(parts), kind="stable")[:explain].tolist()
+            result["top_features"] = [{FEATURES[at]: float(parts[at])} for at in top]
+        return result
+
+
+def load(files: Mapping[str, bytes]) -> ViralPredictor:
+    """The predictor out of the files of :meth:`ViralPredictor.to_files`.
+
+    Raises:
+        ModelInvalid: the files are not such a model; the message names what is wrong.
+    """
+    for name in (TREES_FILE, FACTS_FILE):
+        if name not in files:
+            raise ModelInvalid(f"The viral model lacks its file {name}.")
+    try:
+        stored = json.loads(files[FACTS_FILE])
+        found = (stored["format"], stored["family"])
+        sha256 = stored["trees_sha256"]
+        features = stored["features"]
+        options = ViralOptions.restore(stored["options"])
+        calibration = Calibration(**{name: float(value) for name, value in stored["calibration"].items()})
+        facts = dict(stored["facts"])
+    except (ValueError, KeyError, TypeError, AttributeError, SettingsError) as error:
+        raise ModelInvalid(f"{FACTS_FILE} does not describe a viral model: {error!r}.") from None
+    if found != (FORMAT, "viral"):
+        raise ModelInvalid(
+            f"{FACTS_FILE} is of format {found[0]} and family '{found[1]}', not {FORMAT} and 'viral'."
+        )
+    _check_features(features)
+    if not all(map(math.isfinite, asdict(calibration).values())) or calibration.scale <= 0:
+        raise ModelInvalid(f"The calibration in {FACTS_FILE} is not usable: {calibration}.")
+    if hashlib.sha256(files[TREES_FILE]).hexdigest() != sha256:
+        raise ModelInvalid(
+            f"{TREES_FILE} is not the file that {FACTS_FILE} was written with (SHA-256 differs)."
+        )
+    return _build(files[TREES_FILE], calibration, options, facts)
+
+
+def _check_features(features: Any) -> None:
+    if features != list(FEATURES):
+        strange = (
+            sorted(set(map(str, features)) ^ set(FEATURES)) if isinstance(features, list) else [str(features)]
+        )
+        raise ModelInvalid(
+            "The model was trained on other features than this version computes: "
+            f"{', '.join(strange) or 'their order'}.",
+            hint="Retrain the family with this version.",
+        )
+
+
+def _build(
+    trees: bytes, calibration: Calibration, options: ViralOptions, facts: Mapping[str, Any]
+) -> ViralPredictor:
+    from lightgbm.basic import LightGBMError
+
+    try:
+        predictor = ViralPredictor(trees.decode(), calibration, options, facts)
+    except (LightGBMError, UnicodeDecodeError) as error:
+        raise ModelInvalid(f"{TREES_FILE} is no LightGBM model: {error}.") from None
+    if predictor.booster.names != list(FEATURES):
+        raise ModelInvalid(f"The trees in {TREES_FILE} were grown on other features than {FACTS_FILE} names.")
+    return predictor

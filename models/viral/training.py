@@ -1,0 +1,146 @@
+"""Fit: trees on log growth, then class chances calibrated on validation rows."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from config.errors import TrainingError
+from models.viral.calibration import Calibration, fit_calibration, growth_target
+from models.viral.features import FEATURES, feature_matrix
+from models.viral.labels import class_index
+from models.viral.options import ViralOptions
+from models.viral.predictor import ViralPredictor
+
+FEWEST_ROWS = 20
+#: Small trees and few of them: a request's exact contributions cost what the trees' leaves cost.
+DEFAULT_PARAMS: dict[str, Any] = {
+    "trees": 70,
+    "learning_rate": 0.07,
+    "num_leaves": 12,
+    "min_data_in_leaf": 20,
+    "lambda_l2": 1.0,
+    "feature_fraction": 0.7,
+    "bagging_fraction": 0.8,
+    "bagging_freq": 1,
+    "max_bin": 127,
+}
+
+
+def fit(
+    train: pa.Table, valid: pa.Table, options: ViralOptions, params: Mapping[str, Any], seed: int
+) -> ViralPredictor:
+    """A predictor fitted to labelled examples; the same inputs and seed give the same files.
+
+    Args:
+        train: examples to grow the trees on.
+        valid: examples of other videos, to calibrate on.
+        options: thresholds and horizon.
+        params: overrides of ``DEFAULT_PARAMS``.
+        seed: of the trees' sampling.
+
+    Raises:
+        TrainingError: too few rows, an unknown parameter, or LightGBM refuses a value.
+    """
+    _check_rows("training", train)
+    _check_rows("validation", valid)
+    chosen = _parameters(params)
+    classes = {name: _classes(rows, options) for name, rows in (("train", train), ("valid", valid))}
+    trees = _grow(train, chosen, seed)
+    probe = ViralPredictor(trees, Calibration(0.0, 1.0, 0.0), options, {})
+    calibration = fit_calibration(
+        probe.booster.raw_batch(feature_matrix(valid)),
+        np.log1p(valid["views"].to_numpy().astype(np.float64)),
+        options.log_thresholds,
+        classes["valid"],
+        _slip(train, classes["train"], options),
+    )
+    facts = {
+        "rows": {"train": train.num_rows, "valid": valid.num_rows},
+        "params": chosen,
+        "seed": seed,
+        "class_counts": _counts(classes["train"], options),
+        "no_growth": _transitions(train, classes["train"], options),
+        "libraries": _libraries(),
+    }
+    return ViralPredictor(trees, calibration, options, facts)
+
+
+def _grow(train: pa.Table, params: Mapping[str, Any], seed: int) -> str:
+    import lightgbm
+
+    target = growth_target(train["views"].to_numpy(), train["views_at_horizon"].to_numpy())
+    settings = {
+        **{name: value for name, value in params.items() if name != "trees"},
+        "objective": "regression",
+        "seed": seed,
+        "deterministic": True,
+        "force_row_wise": True,
+        "verbosity": -1,
+    }
+    data = lightgbm.Dataset(
+        feature_matrix(train), target, feature_name=list(FEATURES), params={"verbosity": -1}
+    )
+    try:
+        booster = lightgbm.train(settings, data, num_boost_round=int(params["trees"]))
+    except (lightgbm.basic.LightGBMError, TypeError, ValueError) as error:
+        raise TrainingError(f"LightGBM refuses to train: {error}.", hint="Check the parameters.") from None
+    text: str = booster.model_to_string()
+    return text
+
+
+def _parameters(params: Mapping[str, Any]) -> dict[str, Any]:
+    unknown = sorted(set(params) - set(DEFAULT_PARAMS))
+    if unknown:
+        raise TrainingError(
+            f"The viral family has no parameter {', '.join(unknown)}.",
+            hint=f"There are: {', '.join(DEFAULT_PARAMS)}.",
+        )
+    return {**DEFAULT_PARAMS, **params}
+
+
+def _check_rows(name: str, rows: pa.Table) -> None:
+    if rows.num_rows < FEWEST_ROWS:
+        raise TrainingError(
+            f"There are {rows.num_rows} {name} rows with a known outcome; at least {FEWEST_ROWS} are needed.",
+            hint="More days of snapshots, or a shorter horizon, give more.",
+        )
+
+
+def _classes(rows: pa.Table, options: ViralOptions) -> np.ndarray:
+    return class_index(rows["views_at_horizon"].to_numpy(), options)
+
+
+def _counts(classes: np.ndarray, options: ViralOptions) -> dict[str, int]:
+    counts = np.bincount(classes, minlength=len(options.classes)).tolist()
+    return dict(zip(options.classes, counts, strict=True))
+
+
+def _transitions(train: pa.Table, classes: np.ndarray, options: ViralOptions) -> list[list[float]]:
+    """(classes, classes) chance of each class at the horizon by the class at the snapshot: what makes "no
+    growth" a forecast with chances. Half a row is added to each cell.
+    """
+    size = len(options.classes)
+    now = class_index(train["views"].to_numpy(), options)
+    counts = np.bincount(now * size + classes, minlength=size * size).reshape(size, size) + 0.5
+    return [[float(value) for value in row] for row in counts / counts.sum(axis=1, keepdims=True)]
+
+
+def _slip(train: pa.Table, classes: np.ndarray, options: ViralOptions) -> float:
+    """The chance that a class falls, which only a recount can do; never quite zero."""
+    fell = int((classes < class_index(train["views"].to_numpy(), options)).sum())
+    return (fell + 0.5) / (train.num_rows + 1.0)
+
+
+def _libraries() -> dict[str, str]:
+    import lightgbm
+
+    return {
+        "python": platform.python_version(),
+        "lightgbm": lightgbm.__version__,
+        "numpy": np.__version__,
+    }
