@@ -1,0 +1,273 @@
+"""The repository of dataset versions: publish, find, read, compare, clean.
+
+Write everything, then the marker: parts first, the manifest last and create-once. A reader that sees a
+manifest can read all of it; a writer killed at any moment leaves parts that no manifest names, which a new
+run makes use of or ``gc`` removes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import pyarrow as pa
+
+from config.errors import DatasetError, ObjectExists, ObjectNotFound, VersionConflict, VersionNotFound
+from storage.datasets import naming
+from storage.datasets.chunking import check_schema
+from storage.datasets.manifest import Column, Manifest, VersionRef, plain_details
+from storage.datasets.reader import read_batches
+from storage.datasets.writer import PART_BYTES, PartWriter
+from storage.objects import ObjectInfo, ObjectStore
+
+if TYPE_CHECKING:
+    from storage.datasets.diff import Diff
+
+#: name of what is published -> a lock that one process at a time can hold, such as PostgreSQL's advisory lock
+Guard = Callable[[str], contextlib.AbstractContextManager[None]]
+
+COMMIT_ATTEMPTS = 5
+
+# named here, because inside the class `list` is its method
+Manifests: TypeAlias = list[Manifest]
+Garbage: TypeAlias = list[ObjectInfo]
+Names: TypeAlias = list[tuple[str, str, str, int]]
+
+
+@dataclass(frozen=True)
+class Published:
+    """The version, and whether this run made it; False means that the very same was there already."""
+
+    manifest: Manifest
+    created: bool
+
+
+def no_guard(_name: str) -> contextlib.AbstractContextManager[None]:
+    """No lock: for one process, or a store whose create-once can be relied upon."""
+    return contextlib.nullcontext()
+
+
+def guard_name(series: str) -> str:
+    """The lock that a commit, or the removal of a part, of ``series`` holds."""
+    return f"dataset:{series}"
+
+
+class DatasetRepository:
+    """All dataset versions in one bucket.
+
+    Args:
+        store: where parts and manifests lie. guard: held for the moment of the commit and of a removal.
+        Without it the store's create-once decides who
+            publishes (S3Store.create says where that is not enough).
+        part_bytes: the size at which a part is closed.
+    """
+
+    def __init__(self, store: ObjectStore, guard: Guard | None = None, *, part_bytes: int = PART_BYTES) -> None:
+        self._store = store
+        self._guard = guard or no_guard
+        self._part_bytes = part_bytes
+
+    # -- writing -----------------------------------------------------------------------------------------
+    def publish(
+        self,
+        *,
+        family: str,
+        stage: str,
+        period: str,
+        schema: pa.Schema,
+        batches: Iterable[pa.RecordBatch],
+        made_by: str,
+        label: str | None,
+        split: str | None,
+        built_from: Sequence[VersionRef] = (),
+        details: Mapping[str, Any] | None = None,
+    ) -> Published:
+        """Write the rows as a version of ``family/stage/period``.
+
+        The same content as the latest revision publishes nothing; another content becomes the next revision,
+        which names the one that it supersedes. The rows are streamed; how they are cut in batches makes no
+        difference.
+
+        Args:
+            family: name of the family.
+            stage: ``candidates``, ``verified``, ``full`` or ``gold``.
+            period: the day or month, as the stage has it.
+            schema: the columns; its metadata is not kept.
+            batches: the rows, in any cut; columns are found by name.
+            made_by: name of the flow; never a run or a time.
+            built_from: the versions that the rows come from.
+            label: the column whose classes are counted.
+            split: the column with train, valid, test, counted too.
+            details: figures that depend on the inputs alone, as plain JSON.
+
+        Raises:
+            InputError: a name, a period or the details are not well formed.
+            DatasetError: the rows do not fit ``schema``.
+            VersionConflict: other writers kept publishing other contents under the name.
+            StoreError: the store failed. Nothing is published; run it again.
+        """
+        series = naming.check_series(family, stage, period)
+        plain = plain_details(details or {})
+        schema = check_schema(schema)
+        known = {part.key for manifest in self._revisions(series) for part in manifest.parts}
+        writer = PartWriter(self._store, series, known=known, part_bytes=self._part_bytes)
+        written = writer.write(batches, schema, label=label, split=split)
+        return self._commit(
+            Manifest(
+                family=family,
+                stage=stage,
+                period=period,
+                revision=1,
+                schema=[Column(f.name, f"{f.type}{'' if f.nullable else ' not null'}") for f in schema],
+                parts=written.parts,
+                rows=written.rows,
+                classes=dict(sorted(written.classes.items())),
+                split=dict(sorted(written.split.items())),
+                built_from=list(built_from),
+                made_by=made_by,
+                details=plain,
+            )
+        )
+
+    def _commit(self, draft: Manifest) -> Published:
+        with self._guard(guard_name(draft.series)):
+            for _ in range(COMMIT_ATTEMPTS):
+                latest = self._latest_revision(draft.series)
+                if latest is not None and draft.same_content(latest):
+                    return Published(latest, created=False)
+                manifest = draft.following(latest)
+                self._require_parts(manifest)
+                try:
+                    self._store.create(manifest.key, manifest.to_bytes())
+                except ObjectExists:
+                    continue  # another writer was quicker: perhaps with the same
+                return Published(manifest, created=True)
+        raise VersionConflict(
+            f"Other writers keep publishing other contents of {draft.series}.", hint="Run one at a time."
+        )
+
+    def _require_parts(self, manifest: Manifest) -> None:
+        """Look once more before the commit: a clean-up with no patience may have been at work."""
+        for part in manifest.parts:
+            try:
+                found = self._store.stat(part.key)
+            except ObjectNotFound:
+                found = None
+            if found is None or found.size != part.size:
+                raise DatasetError(
+                    f"The part '{part.key}' is gone before {manifest.name} was published.", hint="Run it again."
+                )
+
+    # -- finding -----------------------------------------------------------------------------------------
+    def manifest(self, family: str, stage: str, period: str, revision: int | None = None) -> Manifest:
+        """One revision, or the latest. Raises VersionNotFound, VersionCorrupt, DatasetError."""
+        series = naming.check_series(family, stage, period)
+        if revision is not None:
+            return self._read(naming.manifest_key(family, stage, period, revision))
+        latest = self._latest_revision(series)
+        if latest is None:
+            raise VersionNotFound(f"There is no dataset version {series}.", hint="See `assay datasets list`.")
+        return latest
+
+    def find(self, name: str) -> Manifest:
+        """The version that a person means.
+
+        ``viral/full/2026-10`` is its latest revision, ``viral/full/2026-10.r2`` that one, ``viral/full`` the
+        latest period of the stage, and ``viral`` the latest ``full``. Raises VersionNotFound, InputError.
+        """
+        family, _, rest = name.partition("/")
+        if "/" in rest:
+            return self.manifest(*naming.parse_name(name))
+        stage = rest or naming.DEFAULT_STAGE
+        found = self.latest(family, stage)
+        if found is None:
+            raise VersionNotFound(
+                f"There is no dataset version {family}/{stage}.", hint="See `assay datasets list`."
+            )
+        return found
+
+    def list(self, family: str | None = None, stage: str | None = None) -> Manifests:
+        """All versions with all revisions, sorted by family, stage, period and revision."""
+        return [self._read(naming.manifest_key(*found)) for found in self._names(family, stage)]
+
+    def latest(self, family: str, stage: str) -> Manifest | None:
+        """The latest revision of the latest period, if there is any."""
+        naming.check_stage(family, stage)
+        names = self._names(family, stage)
+        return self._read(naming.manifest_key(*names[-1])) if names else None
+
+    # -- reading -----------------------------------------------------------------------------------------
+    def batches(self, manifest: Manifest, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """The rows as a stream, each part verified before a row of it is given; at least one batch.
+
+        Raises:
+            VersionCorrupt: a part is missing or damaged; names the version and the part.
+        """
+        return read_batches(self._store, manifest, columns)
+
+    def table(self, manifest: Manifest, columns: Sequence[str] | None = None) -> pa.Table:
+        """All rows in memory. Raises as :meth:`batches`."""
+        return pa.Table.from_batches(self.batches(manifest, columns))
+
+    def diff(self, a: Manifest, b: Manifest, key: Sequence[str], label: str) -> Diff:
+        """What changed from ``a`` to ``b``: rows added, removed, relabelled, unchanged, by ``key``."""
+        from storage.datasets.diff import compare
+
+        return compare(self, a, b, key, label)
+
+    # -- cleaning ----------------------------------------------------------------------------------------
+    def gc(self, *, older_than: timedelta, as_of: datetime, delete: bool) -> Garbage:
+        """Parts that no manifest names, and unfinished writes, both older than that; removed if asked.
+
+        ``older_than`` protects a publish that is under way: make it longer than the longest takes.
+
+        Raises:
+            DatasetError: a manifest cannot be read, so that nobody knows which parts it names. Nothing is
+            removed.
+        """
+        from storage.datasets.gc import collect_garbage
+
+        return collect_garbage(
+            self._store, self.named_parts, self._guard, before=as_of - older_than, delete=delete
+        )
+
+    def named_parts(self, series: str | None = None) -> set[str]:
+        """Keys of all parts that any manifest names, of all families or of one ``family/stage/period``."""
+        manifests = self._revisions(series) if series else self.list()
+        return {part.key for manifest in manifests for part in manifest.parts}
+
+    # -- how it is done ----------------------------------------------------------------------------------
+    def _names(self, family: str | None, stage: str | None, period: str | None = None) -> Names:
+        prefix = naming.MANIFESTS
+        for given in (family, stage):
+            if given is None:
+                break
+            prefix += f"{given}/"
+        found = (naming.parse_manifest_key(info.key) for info in self._store.list(prefix + (period or "")))
+        return sorted(
+            name
+            for name in found
+            if name and family in (None, name[0]) and stage in (None, name[1]) and period in (None, name[2])
+        )
+
+    def _revisions(self, series: str) -> Manifests:
+        family, stage, period = series.split("/")
+        return [self._read(naming.manifest_key(*name)) for name in self._names(family, stage, period)]
+
+    def _latest_revision(self, series: str) -> Manifest | None:
+        family, stage, period = series.split("/")
+        names = self._names(family, stage, period)
+        return self._read(naming.manifest_key(*names[-1])) if names else None
+
+    def _read(self, key: str) -> Manifest:
+        try:
+            data = self._store.get(key)
+        except ObjectNotFound:
+            name = key.removeprefix(naming.MANIFESTS).removesuffix(".json")
+            raise VersionNotFound(
+                f"There is no dataset version {name}.", hint="See `assay datasets list`."
+            ) from None
+        return Manifest.from_bytes(data, key)
