@@ -116,7 +116,7 @@ def _first_sentence(cause: BaseException | None) -> str:
     """The server's own first line: without our values, which may be private, and without its advice."""
     diagnosed = getattr(getattr(cause, "diag", None), "message_primary", None)
     lines = str(diagnosed or cause or "").strip().splitlines()
-    return lines[0].rstrip(".") if lines else "no reason given"
+    return lines[0].rsplit("failed: ", 1)[-1].rstrip(".") if lines else "no reason given"
 
 
 def advisory_guard(

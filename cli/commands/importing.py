@@ -51,9 +51,8 @@ def import_(
     if as_json:
         print_json(result)
         return
-    print_fields(
-        {name: value for name, value in asdict(result).items() if name not in ("rejects_file", "dry_run")}
-    )
+    counts = asdict(result)
+    print_fields({name: counts[name] for name in counts if name not in ("rejects_file", "dry_run")})
     if dry_run:
         say("Nothing was loaded: this was a dry run.")
     if result.rejects_file:
@@ -90,6 +89,6 @@ def _read_yaml(file: Path) -> dict[str, str]:
         found = None
     if not isinstance(found, Mapping) or not all(isinstance(column, str) for column in found.values()):
         raise InputError(
-            f"The mapping {file} is not YAML of the form NAME: COLUMN.", hint="Such as: views: view_count"
+            f"The mapping {file} is not YAML of lines NAME: COLUMN.", hint="Such as views: view_count"
         )
     return {str(name): column for name, column in found.items()}
