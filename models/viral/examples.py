@@ -68,7 +68,7 @@ def examples_from_rows(rows: Mapping[str, pa.Table], options: ViralOptions) -> d
             asked = conform(rows[role], SNAPSHOT_SCHEMA)
             for other in later.values():
                 asked = asked.join(other.select(KEY), KEY, join_type="left anti")
-            later[role] = asked
+            later[role] = conform(asked, SNAPSHOT_SCHEMA)
     for role in (TRAIN, VALID, TEST):
         if role not in later:
             continue

@@ -1,0 +1,61 @@
+"""`assay evaluate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def evaluate(
+    family: Annotated[str, typer.Argument(help="Family, such as viral.")],
+    train: Annotated[Path, typer.Option("--train", help="Rows to fit on: CSV (also gzipped) or Parquet.")],
+    test: Annotated[Path, typer.Option("--test", help="Rows to measure on.")],
+    valid: Annotated[
+        Path | None,
+        typer.Option("--valid", help="Rows to calibrate on; left out: the training file's latest fifth."),
+    ] = None,
+    columns: Annotated[
+        list[str] | None, typer.Option("--map", help="NAME=COLUMN: the files' column for one of our names.")
+    ] = None,
+    mapping_file: Annotated[
+        Path | None, typer.Option("--mapping", help="The same for many names, as NAME: COLUMN lines of YAML.")
+    ] = None,
+    horizon_days: Annotated[
+        float | None,
+        typer.Option(
+            "--horizon-days", min=0.01, help="Days from a row to its outcome; left out: the setting's, or less."
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Fit a family on plain files and measure it on held-out rows, beside baselines; no platform is needed.
+
+    The files may be cut by time or by video, and may have different columns.
+    """
+    from cli.commands.importing import read_mapping
+    from cli.evaluation_report import as_dictionary, print_report
+    from cli.file_evaluation import evaluate_files
+    from cli.output import print_json, progress
+    from config.errors import InputError
+    from config.settings import load_settings
+    from models.family import get_family
+
+    settings = load_settings()
+    chosen = get_family(family)
+    options = chosen.options(settings)
+    if horizon_days is not None:
+        if not hasattr(options, "with_horizon"):
+            raise InputError(f"The family '{family}' has no horizon.", hint="Leave --horizon-days out.")
+        options = options.with_horizon(horizon_days)
+    files = {"train": train, **({"valid": valid} if valid else {}), "test": test}
+    mapping = read_mapping(columns or [], mapping_file)
+    with progress("Reading, fitting and measuring ..."):
+        result = evaluate_files(
+            chosen, files, mapping, options, fixed=horizon_days is not None, seed=settings.training_seed
+        )
+    if as_json:
+        print_json(as_dictionary(result))
+    else:
+        print_report(result)

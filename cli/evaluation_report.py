@@ -1,0 +1,137 @@
+"""A file evaluation for people (tables) and for programs (a dictionary)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cli.file_evaluation import FileEvaluation
+from cli.output import print_table, say
+
+_NAMES = {"model": "model", "no_growth": "no growth", "majority": "majority class"}
+
+
+def as_dictionary(result: FileEvaluation) -> dict[str, Any]:
+    """Everything measured, JSON-ready."""
+    measured = result.evaluation
+    return {
+        "family": result.family,
+        "options": result.options.describe() if hasattr(result.options, "describe") else {},
+        "horizon_days": getattr(result.options, "horizon_days", None),
+        "notes": result.notes,
+        "files": {
+            role: {
+                "file": rows.path.name,
+                "rows": rows.read,
+                "good": rows.table.num_rows,
+                "rejected": rows.read - rows.table.num_rows,
+                "reasons": rows.rejected,
+            }
+            for role, rows in result.files.items()
+        },
+        "examples": result.examples,
+        "rows": measured.rows,
+        "metrics": measured.metrics,
+        "intervals": measured.intervals,
+        "baselines": measured.baselines,
+        "baseline_intervals": measured.baseline_intervals,
+        "log_loss_below": result.comparisons,
+        "classes": measured.classes,
+        "confusion": measured.confusion.tolist(),
+        "calibration": measured.calibration,
+        "importance": dict(sorted(measured.importance.items(), key=lambda item: -item[1])),
+    }
+
+
+def print_report(result: FileEvaluation) -> None:
+    """The tables: rows, metrics beside the baselines, confusion, calibration, and what weighed most."""
+    measured = result.evaluation
+    print_table(
+        [
+            {
+                "role": role,
+                "file": rows.path.name,
+                "read": rows.read,
+                "rejected": rows.read - rows.table.num_rows,
+                "examples": result.examples.get(role, 0),
+            }
+            for role, rows in result.files.items()
+        ],
+        ["role", "file", "read", "rejected", "examples"],
+        title="Rows",
+    )
+    _print_rejected(result)
+    _print_metrics(result)
+    print_table(
+        [
+            {"truth": name, **dict(zip(measured.classes, row, strict=True))}
+            for name, row in zip(measured.classes, measured.confusion.tolist(), strict=True)
+        ],
+        ["truth", *measured.classes],
+        title="Confusion (answered, by column)",
+    )
+    print_table(
+        [
+            {
+                "confidence": f"{point['from']:.1f} - {point['to']:.1f}",
+                "rows": int(point["rows"]),
+                "claimed": point["confidence"],
+                "correct": point["accuracy"],
+            }
+            for point in measured.calibration
+        ],
+        ["confidence", "rows", "claimed", "correct"],
+        title="Calibration of the confidence",
+    )
+    heavy = sorted(measured.importance.items(), key=lambda item: -item[1])[:8]
+    print_table(
+        [{"feature": name, "share": f"{share:.1%}"} for name, share in heavy],
+        ["feature", "share"],
+        title="What the model looks at",
+    )
+    for note in result.notes:
+        say(note)
+
+
+def _print_rejected(result: FileEvaluation) -> None:
+    reasons = [
+        {"role": role, "rows": count, "reason": reason}
+        for role, rows in result.files.items()
+        for reason, count in rows.rejected.items()
+    ]
+    if reasons:
+        print_table(reasons, ["role", "rows", "reason"], title="Rejected rows")
+
+
+def _print_metrics(result: FileEvaluation) -> None:
+    measured = result.evaluation
+    sources = {
+        "model": (measured.metrics, measured.intervals),
+        **{
+            name: (figures, measured.baseline_intervals.get(name, {}))
+            for name, figures in measured.baselines.items()
+        },
+    }
+    rows = [
+        {
+            "forecast": _NAMES.get(name, name),
+            **{metric: _figure(value, intervals.get(metric)) for metric, value in figures.items()},
+        }
+        for name, (figures, intervals) in sources.items()
+    ]
+    days = getattr(result.options, "horizon_days", None)
+    horizon = f", {days:g} days ahead" if days is not None else ""
+    print_table(
+        rows,
+        ["forecast", *measured.metrics],
+        title=f"{measured.rows:,} test rows{horizon} (in brackets: 95 % intervals, resampling whole groups)",
+    )
+    for name, found in result.comparisons.items():
+        verdict = "better beyond chance" if found.better else "not better beyond chance"
+        say(
+            f"Log loss below {_NAMES.get(name, name)} by {found.difference:.3f} "
+            f"[{found.low:.3f}, {found.high:.3f}]: {verdict}."
+        )
+
+
+def _figure(value: float, interval: tuple[float, float] | None) -> str:
+    return f"{value:.3f}" + (f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else "")

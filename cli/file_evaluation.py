@@ -1,0 +1,166 @@
+"""Fit and measure a family on plain files: what `assay evaluate` does, without its printing."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from config.errors import InputError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from models.comparison import Comparison
+    from models.family import Evaluation, Family
+
+#: Rows with a known outcome that make figures worth reading. With fewer, and no horizon asked for, a shorter
+#: one is taken that gives as many.
+ENOUGH = {"train": 500, "test": 100}
+
+
+@dataclass(frozen=True)
+class FileRows:
+    """A file's clean rows, and what became of the others."""
+
+    path: Path
+    table: pa.Table
+    read: int
+    rejected: dict[str, int]
+
+
+@dataclass(frozen=True)
+class FileEvaluation:
+    """A family measured on plain files."""
+
+    family: str
+    options: Any
+    files: dict[str, FileRows]
+    examples: dict[str, int]
+    evaluation: Evaluation
+    comparisons: dict[str, Comparison]
+    notes: list[str] = field(default_factory=list)
+
+
+def evaluate_files(
+    family: Family,
+    files: Mapping[str, Path],
+    mapping: Mapping[str, str],
+    options: Any,
+    *,
+    fixed: bool,
+    seed: int,
+) -> FileEvaluation:
+    """Fit ``family`` on the training file and measure it on the test file.
+
+    Args:
+        family: the family.
+        files: file by role: ``train``, ``test``, and maybe ``valid``.
+        mapping: canonical name -> column, for the files that have that column.
+        options: the family's options.
+        fixed: keep to the options; otherwise options that ask less of the data (``options.relaxed()``, where
+            the family has it) may stand in when there are not enough examples.
+        seed: of the fit and of the resampling.
+
+    Raises:
+        InputError: a file cannot be read, lacks columns, or leaves no examples.
+        TrainingError: too few examples to fit.
+    """
+    from models.comparison import compare_losses
+
+    rows = {role: read_rows(family, path, _mapping_of(path, mapping, files)) for role, path in files.items()}
+    tables = {role: found.table for role, found in rows.items()}
+    chosen, examples = _with_enough(family, tables, options, fixed=fixed)
+    notes = _notes(family, options, chosen, examples)
+    for role in ("train", "test"):
+        if examples[role].num_rows == 0:
+            raise _no_examples(rows[role], role, chosen)
+    predictor = family.fit(examples["train"], examples["valid"], chosen, {}, seed)
+    evaluation = family.evaluate(predictor, examples["test"], chosen, seed)
+    comparisons = {
+        name: compare_losses(losses, evaluation.losses, evaluation.groups, seed=seed)
+        for name, losses in evaluation.baseline_losses.items()
+    }
+    counts = {role: table.num_rows for role, table in examples.items()}
+    return FileEvaluation(family.name, chosen, rows, counts, evaluation, comparisons, notes)
+
+
+def read_rows(family: Family, path: Path, mapping: Mapping[str, str]) -> FileRows:
+    """All rows of a file, cleaned; rejected ones are counted by reason."""
+    import pyarrow as pa
+
+    from tasks.plain_files import read_chunks
+
+    chunks = list(read_chunks(path))
+    raw = pa.concat_tables([chunk.table for chunk in chunks])
+    try:
+        table, rejected = family.clean(raw, mapping or None)
+    except InputError as error:
+        raise InputError(f"{path.name}: {error.message}", hint=error.hint) from None
+    reasons = Counter(_kind(each.reason) for each in rejected)
+    reasons.update(_kind(each.reason) for chunk in chunks for each in chunk.broken)
+    return FileRows(path, table, sum(chunk.rows for chunk in chunks), dict(reasons.most_common()))
+
+
+def _kind(reason: str) -> str:
+    """A reason without the numbers of its row, so that like reasons count together."""
+    return re.sub(r"\brow \d+", "a row", reason)
+
+
+def _mapping_of(path: Path, mapping: Mapping[str, str], files: Mapping[str, Path]) -> dict[str, str]:
+    """The pairs whose column this file has; files may differ in shape, but one of them must have it."""
+    from tasks.plain_files import read_chunks
+
+    if not mapping:
+        return {}
+    names = {each: set(next(read_chunks(each, 1)).table.column_names) for each in files.values()}
+    for name, column in mapping.items():
+        if not any(column in columns for columns in names.values()):
+            raise InputError(f"No file has the column '{column}' that {name} is mapped to.")
+    return {name: column for name, column in mapping.items() if column in names[path]}
+
+
+def _with_enough(
+    family: Family, tables: Mapping[str, pa.Table], options: Any, *, fixed: bool
+) -> tuple[Any, dict[str, pa.Table]]:
+    """The options that are used, and their examples: the first that give enough, else those that give most."""
+    relaxed: tuple[Any, ...] = () if fixed else tuple(getattr(options, "relaxed", tuple)())
+    best: tuple[float, Any, dict[str, pa.Table]] | None = None
+    for candidate in (options, *relaxed):
+        examples = family.examples_from_rows(tables, candidate)
+        share = min(examples[role].num_rows / wanted for role, wanted in ENOUGH.items())
+        if best is None or share > best[0]:
+            best = (share, candidate, examples)
+        if share >= 1.0:
+            break
+    assert best is not None  # noqa: S101 - the options themselves are the first candidate
+    return best[1], best[2]
+
+
+def _notes(family: Family, asked: Any, used: Any, examples: Mapping[str, pa.Table]) -> list[str]:
+    notes = []
+    if used != asked:
+        notes.append(
+            f"The files hold too few outcomes {asked.horizon_days:g} days after a snapshot; these figures are "
+            f"for {used.horizon_days:g} days. --horizon-days sets it."
+        )
+    shared = set(examples["train"][family.entity].unique().to_pylist())
+    both = len(shared & set(examples["test"][family.entity].unique().to_pylist()))
+    if both:
+        notes.append(
+            f"{both:,} of the test rows' {family.entity} values occur in training too, at other times."
+        )
+    return notes
+
+
+def _no_examples(rows: FileRows, role: str, options: Any) -> InputError:
+    days = getattr(options, "horizon_days", None)
+    later = f" {days:g} days later" if days is not None else ""
+    return InputError(
+        f"{rows.path.name} gives no {role} example: of its {rows.table.num_rows:,} good rows none has a known "
+        f"outcome{later}.",
+        hint="Each needs a later row of the same one: try a shorter --horizon-days, or a file of more days.",
+    )
