@@ -1,0 +1,116 @@
+"""`assay predict`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cli.output import print_fields, print_json
+
+
+def predict(
+    family: Annotated[str, typer.Argument(help="Family, such as viral.")],
+    fields: Annotated[
+        list[str] | None, typer.Argument(help="Inputs as NAME=VALUE, such as views=12000 title='A day out'.")
+    ] = None,
+    json_file: Annotated[
+        Path | None,
+        typer.Option("--json-file", help="Inputs from a JSON file (- is standard input); a list is a batch."),
+    ] = None,
+    url: Annotated[str | None, typer.Option(help="Address of the service; ours when left out.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Ask the running service for a prediction; a JSON list is asked as a batch."""
+    from config.settings import load_settings
+
+    settings = load_settings()
+    inputs = _inputs(fields or [], json_file)
+    address = url or f"http://127.0.0.1:{_port(settings, family)}"
+    batch = isinstance(inputs, list)
+    key = settings.ml_api_key.get_secret_value() if settings.ml_api_key else None
+    answer = _ask(f"{address.rstrip('/')}/predict{'/batch' if batch else ''}", inputs, key, family)
+    if as_json or batch:
+        print_json(answer)
+    else:
+        print_fields(answer)
+
+
+def _inputs(fields: list[str], json_file: Path | None) -> Any:
+    from config.errors import InputError
+
+    if json_file is None and not fields:
+        raise InputError("There is nothing to ask about.", hint="Give NAME=VALUE pairs, or --json-file FILE.")
+    inputs: Any = _read(json_file) if json_file else {}
+    if fields and not isinstance(inputs, dict):
+        raise InputError("NAME=VALUE pairs go with one JSON object, not with a list.")
+    for field in fields:
+        name, equals, value = field.partition("=")
+        if not equals or not name:
+            raise InputError(f"'{field}' is not NAME=VALUE.")
+        inputs[name] = parse_value(value)
+    return inputs
+
+
+def parse_value(text: str) -> Any:
+    """A number, true, false, null, a list or an object where ``text`` is one in JSON; else the text itself."""
+    import json
+
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _read(path: Path) -> Any:
+    import json
+    import sys
+
+    from config.errors import InputError
+
+    try:
+        return json.loads(sys.stdin.read() if str(path) == "-" else path.read_text())
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from None
+    except ValueError as error:
+        raise InputError(f"{path} is not JSON: {error}.") from None
+
+
+def _port(settings: Any, family: str) -> int:
+    from config.errors import InputError
+
+    try:
+        return int(settings.service_port(family))
+    except AttributeError:
+        raise InputError(f"There is no service for '{family}'.") from None
+
+
+def _ask(url: str, inputs: Any, key: str | None, family: str) -> Any:
+    import httpx
+
+    from config.errors import AssayError, InputError
+
+    try:
+        # trust_env off: a proxy must not stand between this machine and itself
+        with httpx.Client(timeout=30, trust_env=False) as client:
+            answer = client.post(url, json=inputs, headers={"X-API-Key": key} if key else {})
+    except httpx.HTTPError as error:
+        raise AssayError(
+            f"The {family} service at {url} does not answer ({type(error).__name__}).",
+            hint="`assay status` tells whether it runs; `assay up` starts it.",
+        ) from None
+    if answer.status_code == 200:
+        return answer.json()
+    kind = InputError if answer.status_code < 500 else AssayError
+    raise kind(f"The {family} service answered {answer.status_code}: {_reason(answer)}")
+
+
+def _reason(answer: Any) -> str:
+    try:
+        body = answer.json()
+    except ValueError:
+        return str(answer.text)[:300]
+    if isinstance(body, dict):
+        return str(body.get("detail") or body.get("message") or body.get("error") or body)
+    return str(body)

@@ -1,0 +1,57 @@
+"""Starting a flow by the name of its deployment, and staying with it to its end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from cli.output import NOT_WELL, err, print_fields, print_json, say
+
+if TYPE_CHECKING:
+    from cli.flow_records import FlowRun
+    from config.settings import Settings
+
+
+def run_and_report(
+    settings: Settings, name: str, parameters: Mapping[str, Any], *, wait: bool, as_json: bool
+) -> int:
+    """Run the deployment ``name`` for a person who looks on; the exit code."""
+    from cli.flow_client import FlowClient
+
+    with FlowClient(settings) as client:
+        run = client.start(name, parameters)
+        say(f"Run {run.name} of {name}: {run_page(settings, run.id)}")
+        if wait:
+            run = client.follow(
+                run.id, on_state=_show_state, on_log=lambda line: _show_line(line.level, line.message)
+            )
+        summary = client.summary(run.id) if run.ended else {}
+    if as_json:
+        print_json({**_plain(run), "summary": summary, "url": run_page(settings, run.id)})
+    elif summary:
+        print_fields(summary, title=run.name)
+    if run.ended and not run.succeeded:
+        say(f"The run ended as {run.state_name}: {run.message or 'no message'}")
+        return NOT_WELL
+    return 0
+
+
+def run_page(settings: Settings, run_id: str) -> str:
+    """Address of a run in the Prefect UI."""
+    return f"{settings.prefect_url.removesuffix('/api')}/runs/flow-run/{run_id}"
+
+
+def _plain(run: FlowRun) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {**asdict(run), "succeeded": run.succeeded if run.ended else None}
+
+
+def _show_state(run: FlowRun) -> None:
+    say(f"{run.state_name}" + (f": {run.message}" if run.message else ""))
+
+
+def _show_line(level: int, message: str) -> None:
+    style = "red" if level >= logging.ERROR else "yellow" if level >= logging.WARNING else "dim"
+    err().print(f"  {message}", style=style, markup=False)

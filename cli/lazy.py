@@ -1,0 +1,72 @@
+"""Commands that are imported only when they are called, so that `assay --help` is quick."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import typer
+from typer._click import Command, Context
+from typer.core import TyperCommand, TyperGroup
+
+#: command -> (module:attribute, one line of help). The order is that of the help.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "up": ("cli.commands.platform:up", "Start the platform and stay with it (Ctrl-C stops it)."),
+    "down": ("cli.commands.platform:down", "Stop the platform."),
+    "status": ("cli.commands.platform:status", "Each part's health, address, uptime and memory."),
+    "logs": ("cli.commands.logs:logs", "Show or follow what the parts write."),
+    "doctor": ("cli.commands.doctor:doctor", "Check settings and machine, and say what to mend."),
+    "import": ("cli.commands.importing:import_", "Load a CSV or Parquet file into the database."),
+    "flows": ("cli.commands.flows:app", "List flows and run them, also for past days and months."),
+    "datasets": ("cli.commands.datasets:app", "List, show and compare dataset versions."),
+    "train": ("cli.commands.train:train", "Retrain a family now, gate and promote as on schedule."),
+    "evaluate": (
+        "cli.commands.evaluate:evaluate",
+        "Fit and measure a family on plain files, no platform needed.",
+    ),
+    "models": ("cli.commands.models:app", "List, compare, promote and roll back model versions."),
+    "predict": ("cli.commands.predict:predict", "Ask the running service."),
+}
+
+
+class LazyCommand(TyperCommand):
+    """Stands in the help for a command whose module is not imported yet, and becomes it when called."""
+
+    def __init__(self, name: str, target: str, summary: str) -> None:
+        super().__init__(name, help=summary, short_help=summary)
+        self._target = target
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: Context | None = None, **extra: Any
+    ) -> Context:
+        """The context of the real command, which is the one that then runs."""
+        return self.load().make_context(info_name, args, parent=parent, **extra)
+
+    def load(self) -> Command:
+        """Import the command.
+
+        ``module:attribute`` is a Typer application or a function.
+        """
+        module, _, attribute = self._target.partition(":")
+        found = getattr(importlib.import_module(module), attribute)
+        if not isinstance(found, typer.Typer):
+            application = typer.Typer(add_completion=False)
+            application.command(self.name)(found)
+            found = application
+        command = typer.main.get_command(found)
+        command.name = self.name
+        return command
+
+
+class LazyGroup(TyperGroup):
+    """The `assay` command itself: a table of lazy commands."""
+
+    def list_commands(self, ctx: Context) -> list[str]:  # noqa: ARG002 - the signature is Typer's
+        """Names in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:  # noqa: ARG002
+        """The stand-in for a command, or None."""
+        if cmd_name not in COMMANDS:
+            return None
+        return LazyCommand(cmd_name, *COMMANDS[cmd_name])

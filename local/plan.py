@@ -1,0 +1,51 @@
+"""The parts of a platform for given settings, in the order in which they may start."""
+
+from __future__ import annotations
+
+import sys
+
+from config.settings import Settings
+from local.environment import part_environment
+from local.parts import Part, check_plan
+from local.plan_data import database_part, migrate_part, objects_part
+from local.plan_tools import deploy_part, mlflow_part, prefect_part, worker_part
+from local.probes import answers_http
+from serving.run import SERVICES
+
+#: A service with no model yet says so with 503; it is up all the same.
+_SERVICE_UP = frozenset({200, 503})
+
+
+def plan(settings: Settings) -> tuple[Part, ...]:
+    """Every part, the needed before the needing. ``settings`` has its secrets filled in."""
+    parts = (
+        database_part(settings),
+        objects_part(settings),
+        migrate_part(settings),
+        prefect_part(settings),
+        mlflow_part(settings),
+        deploy_part(settings),
+        worker_part(settings),
+        *(service_part(settings, family) for family in SERVICES),
+    )
+    check_plan(parts)
+    return parts
+
+
+def service_part(settings: Settings, family: str) -> Part:
+    """The service of ``family``. It starts without MLflow, from its disk copy."""
+    port = settings.service_port(family)
+    url = f"http://127.0.0.1:{port}"
+    return Part(
+        name=family,
+        title=f"{family.capitalize()} service",
+        command=lambda: [sys.executable, "-m", "serving.run", family],
+        environment=part_environment(settings, family),
+        needs=("migrate",),
+        probe=lambda _: answers_http(f"{url}/health", _SERVICE_UP),
+        own_endpoint=True,
+        host=settings.bind_host,
+        port=port,
+        setting=f"{family.upper()}_PORT",
+        url=url,
+    )
