@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+from urllib.parse import unquote
 
 import urllib3
 from minio import Minio
@@ -159,14 +160,13 @@ class S3Store:
 
     def sweep(self, before: datetime, *, delete: bool) -> tuple[ObjectInfo, ...]:
         """Multipart uploads that were begun before that moment and neither completed nor aborted."""
-        found: list[ObjectInfo] = []
         with contextlib.suppress(ObjectNotFound), self._errors():
-            for upload in list(self._uploads()):
-                if upload.initiated_time < before:
-                    found.append(ObjectInfo(upload.object_name, 0, upload.initiated_time))
-                    if delete:
-                        self._client._abort_multipart_upload(self._bucket, upload.object_name, upload.upload_id)
-        return tuple(found)
+            old = [(key, upload) for key, upload in self._uploads() if upload.initiated_time < before]
+            for key, upload in old if delete else ():
+                with contextlib.suppress(ObjectNotFound), self._errors(key):
+                    self._client._abort_multipart_upload(self._bucket, key, upload.upload_id)
+            return tuple(ObjectInfo(key, 0, upload.initiated_time) for key, upload in old)
+        return ()
 
     def check(self) -> None:
         """Write, read and remove a small object."""
@@ -258,14 +258,16 @@ class S3Store:
             response.close()
             response.release_conn()
 
-    def _uploads(self) -> Iterator[Any]:
-        # the SDK dropped its public verbs for unfinished uploads, and kept the requests
+    def _uploads(self) -> Iterator[tuple[str, Any]]:
+        """(key, upload) of all unfinished ones. The SDK dropped its public verbs for them, and kept the requests."""
         key_marker = upload_marker = None
         while True:
             page = self._client._list_multipart_uploads(
                 self._bucket, key_marker=key_marker, upload_id_marker=upload_marker
             )
-            yield from page.uploads
+            for upload in page.uploads:
+                # the SDK asks for escaped keys; Ceph escapes them without saying so, and the SDK believes it
+                yield upload.object_name if page.encoding_type else unquote(upload.object_name), upload
             if not page.is_truncated:
                 return
             key_marker, upload_marker = page.next_key_marker, page.next_upload_id_marker

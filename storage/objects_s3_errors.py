@@ -10,7 +10,7 @@ from minio.error import InvalidResponseError, MinioException, S3Error, ServerErr
 
 from config.errors import ObjectNotFound, StoreAccessDenied, StoreError, StoreFull, StoreUnavailable
 
-MISSING = frozenset({"NoSuchBucket", "NoSuchKey", "NoSuchVersion", "ResourceNotFound"})
+MISSING = frozenset({"NoSuchBucket", "NoSuchKey", "NoSuchUpload", "NoSuchVersion", "ResourceNotFound"})
 DENIED = frozenset(
     {
         "AccessDenied",
