@@ -19,6 +19,8 @@ from serving.spool import Spool
 
 logger = logging.getLogger(__name__)
 
+#: The two leading bits of the variant, whatever the digit was.
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 _OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
 
 
@@ -104,13 +106,15 @@ class Recorder:
             self.spool.close()
 
 
-def new_identity() -> str:
-    """A time-ordered UUID (version 7, RFC 9562), so that the database's index grows at its end."""
-    value = ((time.time_ns() // 1_000_000) << 80) | int.from_bytes(os.urandom(10), "big")
-    value = value & ~(0xF << 76) | (0x7 << 76)
-    value = value & ~(0x3 << 62) | (0x2 << 62)
-    text = f"{value:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+def new_identities(count: int) -> list[str]:
+    """Time-ordered UUIDs (version 7, RFC 9562), so that the database's index grows at its end."""
+    moment = f"{time.time_ns() // 1_000_000:012x}"
+    head = f"{moment[:8]}-{moment[8:]}-7"
+    noise = os.urandom(10 * count).hex()
+    return [
+        f"{head}{part[:3]}-{_VARIANT[part[3]]}{part[4:7]}-{part[7:19]}"
+        for part in (noise[at : at + 20] for at in range(0, 20 * count, 20))
+    ]
 
 
 def connect_database(settings: Settings) -> Insert:

@@ -114,7 +114,8 @@ def field_path(location: tuple[int | str, ...]) -> str:
         elif part in ("bool", "int", "constrained-int"):
             continue
         else:
-            path += f".{part[:100]}" if path else part[:100]
+            name = part[:100] if part.isidentifier() else f'"{part[:100]}"'
+            path += f".{name}" if path else name
     return path
 
 

@@ -9,20 +9,18 @@ from time import perf_counter
 from typing import Any
 
 import orjson
-import pyarrow as pa
 
 from serving.http import Request, Response
 from serving.metrics import ServiceMetrics
 from serving.model_slot import ModelSlot, ServedModel
 from serving.problems import FieldError, Problem, invalid_fields
-from serving.recorder import Recorder, new_identity
+from serving.recorder import Recorder, new_identities
 from serving.validation import BodyValidator
 from serving.viral_schema import (
     DEFAULT_EXPLAIN,
     MAX_EXPLAIN,
     BatchRequest,
     PredictRequest,
-    Video,
 )
 
 _OPTIONS = orjson.OPT_SERIALIZE_NUMPY
@@ -37,13 +35,11 @@ class ViralApi:
         slot: ModelSlot,
         recorder: Recorder,
         metrics: ServiceMetrics,
-        schema: pa.Schema,
         max_body_bytes: int,
     ) -> None:
         self._slot = slot
         self._recorder = recorder
         self._metrics = metrics
-        self._schema = pa.schema([schema.field(name) for name in schema.names if name in Video.__annotations__])
         self._limit = max_body_bytes
         names = list(PredictRequest.__annotations__)
         self._one = BodyValidator(PredictRequest, names)
@@ -61,7 +57,7 @@ class ViralApi:
         started = perf_counter()
         answer: Answer = model.predictor.predict_one(inputs, explain=explain)
         latency = round((perf_counter() - started) * 1000, 3)
-        identity = new_identity()
+        identity = new_identities(1)[0]
         self._record([(identity, inputs, answer)], model, latency, received)
         return _json(_complete(answer, model.version, identity, latency))
 
@@ -81,10 +77,10 @@ class ViralApi:
             if inputs.get("taken_at") is None:
                 inputs["taken_at"] = received
         started = perf_counter()
-        answers: list[Answer] = model.predictor.predict(self._table(videos), explain=explain)
+        answers: list[Answer] = model.predictor.predict_many(videos, explain=explain)
         latency = (perf_counter() - started) * 1000
         share = round(latency / len(videos), 4)
-        rows = [(new_identity(), inputs, answer) for inputs, answer in zip(videos, answers, strict=True)]
+        rows = list(zip(new_identities(len(videos)), videos, answers, strict=True))
         self._record(rows, model, share, received)
         return _json(
             {
@@ -96,16 +92,6 @@ class ViralApi:
                 "prediction_time_ms": round(latency, 3),
             }
         )
-
-    def _table(self, videos: list[dict[str, Any]]) -> pa.Table:
-        """The videos as columns of the family's schema; absent fields are null, an absent id is empty."""
-        columns = []
-        for field in self._schema:
-            values = [video.get(field.name) for video in videos]
-            if field.name == "video_id":
-                values = [value or "" for value in values]
-            columns.append(pa.array(values, type=field.type))
-        return pa.table(columns, schema=self._schema)
 
     def _model(self) -> ServedModel:
         model = self._slot.current

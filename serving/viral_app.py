@@ -77,7 +77,6 @@ def viral_application(runtime: ServiceRuntime) -> Application:
         runtime.slot,
         runtime.recorder,
         runtime.metrics,
-        runtime.family.schema,
         runtime.settings.max_body_bytes,
     )
     routes = [

@@ -107,7 +107,7 @@ class Prediction(TypedDict):
     top_features: NotRequired[
         Annotated[
             list[dict[str, float]],
-            Field(description="The strongest contributions to viral_class, in log-odds; only where explained."),
+            Field(description="The strongest contributions to the growth expected, in log views."),
         ]
     ]
     model_version: Annotated[str, Field(description="Registry version that gave the answer.")]

@@ -1,0 +1,178 @@
+"""A viral service in process, with a predictor that needs no LightGBM; tests/integration has the real one."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import pyarrow as pa
+import pytest
+
+from config.errors import ModelInvalid, RegistryUnavailable
+from config.settings import Settings, load_settings
+from models.viral.schema import EXAMPLE_SCHEMA, INPUT_SCHEMA
+from registry.records import ModelVersion
+from serving.application import Application
+from serving.metrics import ServiceMetrics
+from serving.runtime import ServiceRuntime
+from serving.viral_app import viral_application
+
+KEY = "a key that is long enough"
+CLASSES = ("low", "medium", "high", "ultra")
+
+
+class StandInPredictor:
+    """Answers by the views alone, so that a test can tell one row's answer from another's."""
+
+    def __init__(self, mark: str) -> None:
+        self.info = {"family": "viral", "mark": mark}
+
+    def predict_one(self, inputs: dict[str, Any], *, explain: int = 5) -> dict[str, Any]:
+        views = inputs["views"]
+        place = sum(views >= limit for limit in (50_000, 500_000, 2_000_000))
+        answer: dict[str, Any] = {
+            "viral_class": CLASSES[place],
+            "viral_score": 29.0 * place,
+            "confidence": 1.0,
+            "probabilities": {name: float(name == CLASSES[place]) for name in CLASSES},
+            "expected_views": float(views),
+        }
+        if explain:
+            answer["top_features"] = [{f"feature_{number}": 1.0} for number in range(explain)]
+        return answer
+
+    def predict_many(self, rows: list[dict[str, Any]], *, explain: int = 0) -> list[dict[str, Any]]:
+        return [self.predict_one(row, explain=explain) for row in rows]
+
+    def predict(self, examples: pa.Table, *, explain: int = 0) -> list[dict[str, Any]]:
+        return [
+            self.predict_one({"views": views or 0}, explain=explain) for views in examples["views"].to_pylist()
+        ]
+
+
+def load(files: dict[str, bytes]) -> StandInPredictor:
+    if files.get("model.txt", b"broken") == b"broken":
+        raise ModelInvalid("model.txt is not a model.")
+    return StandInPredictor(files["model.txt"].decode())
+
+
+def check(answers: list[dict[str, Any]], _: object) -> None:
+    if not answers:
+        raise ModelInvalid("no answers")
+
+
+FAMILY = SimpleNamespace(
+    name="viral",
+    schema=EXAMPLE_SCHEMA,
+    options=lambda _: None,
+    load=load,
+    probe=lambda _: pa.table(
+        {name: pa.nulls(2, INPUT_SCHEMA.field(name).type) for name in INPUT_SCHEMA.names}
+    ).set_column(3, "views", pa.array([1, 2], pa.int64())),
+    check=check,
+)
+
+
+@dataclass
+class RegistryDouble:
+    """The two calls that a service makes; ``versions`` by number, ``promoted`` the alias."""
+
+    versions: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    promoted: str | None = None
+    away: bool = False
+    asked: int = 0
+
+    def production(self, family: str) -> ModelVersion | None:
+        self.asked += 1
+        if self.away:
+            raise RegistryUnavailable("MLflow is away.")
+        if self.promoted is None:
+            return None
+        at = datetime(2026, 11, 1, tzinfo=UTC)
+        return ModelVersion(family, self.promoted, "run", at, {"macro_f1": 0.7}, "viral/full/2026-10")
+
+    def files(self, family: str, version: str) -> dict[str, bytes]:
+        assert family == "viral"
+        return self.versions[version]
+
+    def promote(self, version: str, model: bytes) -> None:
+        self.versions[version] = {"model.txt": model}
+        self.promoted = version
+
+
+@dataclass
+class Service:
+    """A runtime, its application, and the rows that reached "the database"."""
+
+    runtime: ServiceRuntime
+    application: Application
+    registry: RegistryDouble
+    rows: dict[str, dict[str, Any]]
+    database_away: threading.Event
+
+    def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """One request, through ASGI."""
+        return self.ask_many([(method, path, options)])[0]
+
+    def ask_many(self, requests: list[tuple[str, str, dict[str, Any]]]) -> list[httpx.Response]:
+        async def run() -> list[httpx.Response]:
+            transport = httpx.ASGITransport(app=self.application)
+            async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+                return [await client.request(method, path, **options) for method, path, options in requests]
+
+        return asyncio.run(run())
+
+    def post(self, path: str, body: bytes) -> httpx.Response:
+        return self.ask("POST", path, content=body, headers={"content-type": "application/json"})
+
+
+@pytest.fixture
+def service_settings(tmp_path: Path) -> Settings:
+    return load_settings(assay_home=tmp_path, ml_api_key=KEY, alias_poll_seconds=0.02)
+
+
+@pytest.fixture
+def make_service(
+    service_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., Service]]:
+    """Makes services on the test's own folder; threads are not started, tests turn the crank."""
+    monkeypatch.setattr("serving.runtime.get_family", lambda _: FAMILY)
+    made: list[Service] = []
+
+    def make(settings: Settings = service_settings) -> Service:
+        registry, rows, away = RegistryDouble(), {}, threading.Event()
+
+        def insert(batch: list[dict[str, Any]]) -> int:
+            if away.is_set():
+                raise ConnectionError("the database is away")
+            rows.update({row["id"]: row for row in batch})
+            return len(batch)
+
+        runtime = ServiceRuntime("viral", settings, registry=lambda: registry, database=lambda: insert)
+        made.append(Service(runtime, viral_application(runtime), registry, rows, away))
+        return made[-1]
+
+    yield make
+    for service in made:
+        service.runtime.stop()
+
+
+@pytest.fixture
+def service(make_service: Callable[..., Service]) -> Service:
+    """A service with version 1 in service."""
+    made = make_service()
+    made.registry.promote("1", b"one")
+    made.runtime.watcher.look()
+    return made
+
+
+@pytest.fixture
+def metrics() -> ServiceMetrics:
+    return ServiceMetrics("viral")
