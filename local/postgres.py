@@ -102,6 +102,8 @@ class PostgresCluster:
             PlatformError: as :meth:`prepare`, or the server does not come up; the message has its last words.
         """
         self.prepare()
+        if self._process is not None:
+            self._process.wait(timeout)  # it was killed: nothing runs on the folder now
         with self.log.open("ab") as log:
             begin = log.tell()
             self._process = subprocess.Popen(
@@ -251,7 +253,7 @@ class PostgresCluster:
         orphans = [each for each in psutil.process_iter() if serves(each.pid, self.folder)]
         for orphan in orphans:
             send(orphan, signal.SIGQUIT)
-        wait_until(lambda: all(gone(orphan) for orphan in orphans), 5.0)
+        wait_until(lambda: all(gone(orphan) for orphan in orphans), 2.0)
         for orphan in orphans:
             send(orphan, signal.SIGKILL)
 
