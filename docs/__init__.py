@@ -1,0 +1,1 @@
+"""The documentation: its pages, and the tools that build and check them."""
