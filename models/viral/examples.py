@@ -39,7 +39,7 @@ def collect(sources: Mapping[str, pa.Table], window: Window, options: ViralOptio
         options: horizon and thresholds.
         window: half-open span of ``taken_at + horizon``.
         sources: ``snapshots`` (inputs and ``first_seen_at``) and, where there are any, ``predictions``
-            (``video_id``, ``taken_at``, ``inputs`` and ``answer`` as JSON, ``model_version``).
+            (``video_id``, ``taken_at``, ``inputs`` and ``answer`` as JSON, ``version``).
     """
     snapshots = _sorted(sources["snapshots"])
     predictions = read_predictions(sources.get("predictions"))

@@ -7,7 +7,7 @@ a direction for it. No feature looks at anything but the row itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from models.viral.ops import NAN, ArrayOps, Ops, ScalarOps
 from models.viral.schema import INPUT_SCHEMA, TIME, conform, epoch_us
-from models.viral.text import TITLE_COUNTS, title_columns, title_counts
+from models.viral.text import TITLE_COUNTS, category_code, title_columns, title_counts
 
 FEATURE_GROUPS: dict[str, tuple[str, ...]] = {
     "engagement": (
@@ -42,7 +42,7 @@ FEATURE_GROUPS: dict[str, tuple[str, ...]] = {
         "creator_videos_log",
     ),
     "video": ("duration", "duration_bucket", "optimal_duration", "aspect_ratio", "is_vertical", "has_music"),
-    "content": (*TITLE_COUNTS, "description_length"),
+    "content": (*TITLE_COUNTS, "description_length", "category_code"),
     "temporal": (
         "hour_of_day",
         "day_of_week",
@@ -108,12 +108,24 @@ def feature_matrix(examples: pa.Table) -> np.ndarray:
         values[name] = _floats(epoch_us(table[name]))
     values.update(title_columns(table["title"].to_pylist()))
     values["description_length"] = _floats(pc.utf8_length(table["description"]))
-    matrix = np.empty((table.num_rows, len(FEATURES)))
-    for column, feature in enumerate(_formulas(_ARRAY, values)):
-        matrix[:, column] = feature
-    for column in _SIZE_COLUMNS:
-        matrix[:, column] = np.log1p(np.ascontiguousarray(matrix[:, column]))
-    return matrix
+    values["category_code"] = _category_codes(table["category"])
+    return _matrix(values, table.num_rows)
+
+
+def feature_rows(rows: Sequence[Mapping[str, Any]]) -> np.ndarray:
+    """(n, features) float64 of a request's rows given as mappings: what :func:`feature_matrix` gives for them,
+    without building a table.
+    """
+    values: dict[str, Any] = {}
+    for name in _ALL_NUMBERS:
+        values[name] = np.array([NAN if (v := row.get(name)) is None else v for row in rows], dtype=np.float64)
+    for name in _TIMES:
+        values[name] = np.array([NAN if (v := row.get(name)) is None else time_us(v) for row in rows])
+    values.update(title_columns([row.get("title") for row in rows]))
+    texts = [row.get("description") for row in rows]
+    values["description_length"] = np.array([NAN if text is None else float(len(text)) for text in texts])
+    values["category_code"] = np.array([category_code(row.get("category")) for row in rows])
+    return _matrix(values, len(rows))
 
 
 def feature_row(inputs: Mapping[str, Any]) -> np.ndarray:
@@ -134,6 +146,7 @@ def feature_row(inputs: Mapping[str, Any]) -> np.ndarray:
     values.update(zip(TITLE_COUNTS, title_counts(get("title")), strict=True))
     description = get("description")
     values["description_length"] = NAN if description is None else float(len(description))
+    values["category_code"] = category_code(get("category"))
     row = np.array(_formulas(_SCALAR, values))
     row[_SIZE_COLUMNS] = np.log1p(row[_SIZE_COLUMNS])
     return row
@@ -235,6 +248,21 @@ def _derived(o: Ops, v: Mapping[str, Any], reactions: Any, age: Any) -> tuple[An
         # the pace since the previous snapshot against the pace of the video's whole life
         o.ratio(o.ratio(gained, waited), o.ratio(views, age)),
     )
+
+
+def _matrix(values: Mapping[str, Any], rows: int) -> np.ndarray:
+    columns = np.empty((len(FEATURES), rows))
+    for number, feature in enumerate(_formulas(_ARRAY, values)):
+        columns[number] = feature
+    columns[_SIZE_COLUMNS] = np.log1p(columns[_SIZE_COLUMNS])
+    return np.ascontiguousarray(columns.T)
+
+
+def _category_codes(column: Any) -> np.ndarray:
+    """(n,) :func:`category_code` of a text column; each different category is looked at once."""
+    encoded = pc.dictionary_encode(column.combine_chunks())
+    codes = np.array([*map(category_code, encoded.dictionary.to_pylist()), NAN])
+    return codes[pc.fill_null(encoded.indices, len(encoded.dictionary)).to_numpy(zero_copy_only=False)]
 
 
 def _floats(column: Any) -> np.ndarray:

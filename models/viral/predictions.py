@@ -72,7 +72,9 @@ def _row(record: Mapping[str, Any]) -> dict[str, Any]:
         "taken_at": record["taken_at"],
         "predicted_class": answer.get("viral_class"),
         "predicted_score": answer.get("viral_score"),
-        "predicted_version": record.get("model_version") or answer.get("model_version"),
+        "predicted_version": record.get("version")
+        or record.get("model_version")
+        or answer.get("model_version"),
         "source": "prediction",
     }
 

@@ -16,7 +16,7 @@ from config.errors import InputError, ModelInvalid, SettingsError
 from models.viral.answer import answer
 from models.viral.booster import FastBooster
 from models.viral.calibration import Calibration
-from models.viral.features import FEATURES, feature_matrix, feature_row
+from models.viral.features import FEATURES, feature_matrix, feature_row, feature_rows
 from models.viral.options import ViralOptions
 
 FORMAT = 1
@@ -56,9 +56,7 @@ class ViralPredictor:
         Raises:
             InputError: ``views`` is missing in a row.
         """
-        matrix = feature_matrix(examples)
-        scores = self.booster.raw_batch(matrix).tolist()
-        return [self._answer(row, mu, explain) for row, mu in zip(matrix, scores, strict=True)]
+        return self._answers(feature_matrix(examples), explain)
 
     def predict_one(self, inputs: Mapping[str, Any], *, explain: int = 5) -> dict[str, Any]:
         """The answer of :meth:`predict` for one row given as a mapping, by the short way."""
@@ -67,7 +65,7 @@ class ViralPredictor:
 
     def predict_many(self, rows: Sequence[Mapping[str, Any]], *, explain: int = 0) -> list[dict[str, Any]]:
         """The answers of :meth:`predict` for a request's rows given as mappings, without building a table."""
-        return [self.predict_one(row, explain=explain) for row in rows]
+        return self._answers(feature_rows(rows), explain) if rows else []
 
     def to_files(self) -> dict[str, bytes]:
         """The model as text: LightGBM's own format, and JSON for all else."""
@@ -82,6 +80,10 @@ class ViralPredictor:
             "facts": self._facts,
         }
         return {TREES_FILE: trees, FACTS_FILE: json.dumps(facts, indent=1, sort_keys=True).encode()}
+
+    def _answers(self, matrix: np.ndarray, explain: int) -> list[dict[str, Any]]:
+        scores = self.booster.raw_batch(matrix).tolist()
+        return [self._answer(row, mu, explain) for row, mu in zip(matrix, scores, strict=True)]
 
     def _answer(self, row: np.ndarray, mu: float, explain: int) -> dict[str, Any]:
         log_views = float(row[_VIEWS])

@@ -7,6 +7,7 @@ up in that table; a single title is translated by the same table with ``str.tran
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -90,6 +91,17 @@ def _translation() -> str:
     """The class table as a string, for ``str.translate``: a code point beyond it stays as it is."""
     letters = np.frombuffer(CLASSES.encode(), dtype=np.uint8)
     return letters[class_codes()[:-1]].tobytes().decode()
+
+
+def category_code(category: str | None) -> float:
+    """A category as a number that stays the same for ever: its own where it is one (YouTube's ids), else a hash
+    of its name, past all such ids. NaN where there is none.
+    """
+    if category is None:
+        return float("nan")
+    if category.isascii() and category.isdigit() and len(category) <= 4:
+        return float(category)
+    return float(10_000 + zlib.crc32(category.strip().lower().encode("utf-8", "surrogatepass")) % 10_000)
 
 
 def title_counts(title: str | None) -> tuple[float, ...]:
