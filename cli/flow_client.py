@@ -1,0 +1,213 @@
+"""Asking Prefect for runs by deployment name, over its REST interface: importing ``prefect`` takes seconds."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from cli.flow_records import Deployment, FlowRun, LogLine, moment, parse_deployment, parse_run
+from config.errors import FlowError
+from config.settings import Settings
+
+if TYPE_CHECKING:
+    import httpx
+
+_PAGE = 200
+
+
+def run_flow(
+    settings: Settings,
+    name: str,
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    on_state: Callable[[FlowRun], None] = lambda _run: None,
+    on_log: Callable[[LogLine], None] = lambda _line: None,
+    timeout: float | None = None,
+) -> dict[str, Any]:
+    """Run deployment ``name`` now and wait for its end; gives the figures that it left.
+
+    Raises:
+        FlowError: there is no such deployment, the run failed (with its reason), or Prefect is away.
+    """
+    with FlowClient(settings) as client:
+        run = client.start(name, parameters)
+        run = client.follow(run.id, on_state=on_state, on_log=on_log, timeout=timeout)
+        if not run.succeeded:
+            raise FlowError(
+                f"The run '{run.name}' of {name} ended as {run.state_name}: {run.message or 'no reason given'}",
+                hint="Its log is in the Prefect UI.",
+            )
+        return client.summary(run.id)
+
+
+class FlowClient:
+    """A client of the Prefect API; a context manager."""
+
+    def __init__(self, settings: Settings) -> None:
+        import httpx
+
+        self._url = settings.prefect_url
+        outside = httpx.URL(self._url).host not in ("127.0.0.1", "localhost", "::1")
+        self._client: httpx.Client = httpx.Client(
+            base_url=self._url, timeout=httpx.Timeout(15, connect=3), trust_env=outside
+        )
+
+    def __enter__(self) -> FlowClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def deployments(self) -> list[Deployment]:
+        """All deployments, by name."""
+        found = self._call("POST", "/deployments/filter", {"sort": "NAME_ASC", "limit": _PAGE})
+        return [parse_deployment(one) for one in found]
+
+    def deployment(self, name: str) -> Deployment:
+        """The deployment called ``name``.
+
+        Raises:
+            FlowError: there is none; the message lists those there are.
+        """
+        filters = {"deployments": {"name": {"any_": [name]}}}
+        found = self._call("POST", "/deployments/filter", filters)
+        if found:
+            return parse_deployment(found[0])
+        known = ", ".join(one.name for one in self.deployments())
+        raise FlowError(
+            f"There is no deployment '{name}' in Prefect.",
+            hint=f"There are: {known}." if known else "Run `python deploy_flows.py`.",
+        )
+
+    def start(self, name: str, parameters: Mapping[str, Any] | None = None) -> FlowRun:
+        """Ask for a run now; returns at once.
+
+        Raises:
+            FlowError: no such deployment, parameters that it does not take, or Prefect is away.
+        """
+        deployment = self.deployment(name)
+        body = {
+            "parameters": {**deployment.parameters, **(parameters or {})},
+            "state": {"type": "SCHEDULED", "message": "asked for by hand"},
+            "tags": ["by-hand"],
+        }
+        plain = json.loads(json.dumps(body, default=str))  # dates as text
+        return parse_run(self._call("POST", f"/deployments/{deployment.id}/create_flow_run", plain), name)
+
+    def run(self, run_id: str) -> FlowRun:
+        """The run as it stands. Raises FlowError."""
+        return parse_run(self._call("GET", f"/flow_runs/{run_id}"), "")
+
+    def runs(self, name: str | None = None, limit: int = 20) -> list[FlowRun]:
+        """Recent runs, the latest first; of one deployment or of all. Runs of the future are left out."""
+        names = {one.id: one.name for one in self.deployments()}
+        body: dict[str, Any] = {
+            "sort": "EXPECTED_START_TIME_DESC",
+            "limit": limit,
+            "flow_runs": {"expected_start_time": {"before_": datetime.now(UTC).isoformat()}},
+        }
+        if name is not None:
+            body["deployments"] = {"id": {"any_": [self.deployment(name).id]}}
+        found = self._call("POST", "/flow_runs/filter", body)
+        return [parse_run(one, names.get(str(one.get("deployment_id")), "")) for one in found]
+
+    def logs(self, run_id: str, skip: int = 0) -> list[LogLine]:
+        """Lines that the run logged after the first ``skip``, in order."""
+        body = {
+            "logs": {"flow_run_id": {"any_": [run_id]}},
+            "sort": "TIMESTAMP_ASC",
+            "offset": skip,
+            "limit": _PAGE,
+        }
+        return [
+            LogLine(moment(one["timestamp"]) or datetime.now(UTC), int(one["level"]), str(one["message"]))
+            for one in self._call("POST", "/logs/filter", body)
+        ]
+
+    def follow(
+        self,
+        run_id: str,
+        *,
+        on_state: Callable[[FlowRun], None] = lambda _run: None,
+        on_log: Callable[[LogLine], None] = lambda _line: None,
+        timeout: float | None = None,
+        pause: float = 0.5,
+    ) -> FlowRun:
+        """Watch a run until it ends: ``on_state`` for each new state, ``on_log`` for each new line.
+
+        Raises:
+            FlowError: it has not ended after ``timeout`` seconds, or Prefect went away for good.
+        """
+        started, seen, state = time.monotonic(), 0, ""
+        while True:
+            run = self.run(run_id)
+            if run.state_name != state:
+                state = run.state_name
+                on_state(run)
+            for line in self._new_logs(run_id, seen):
+                seen += 1
+                on_log(line)
+            if run.ended:
+                return run
+            if timeout is not None and time.monotonic() - started > timeout:
+                raise FlowError(
+                    f"The run has not ended after {timeout:g} s; it is {run.state_name}.",
+                    hint="It goes on. If it is late, see whether the worker runs: `assay status`.",
+                )
+            time.sleep(pause)
+
+    def report(self, run_id: str) -> str:
+        """The report that the run left, as markdown; "" when it left none."""
+        texts = [one["data"] for one in self._artifacts(run_id) if one["type"] == "markdown"]
+        return "\n\n".join(texts)
+
+    def summary(self, run_id: str) -> dict[str, Any]:
+        """The figures that the run left, by dotted name; empty when it left none."""
+        for one in self._artifacts(run_id):
+            if one["type"] == "table" and str(one["key"]).endswith("-summary"):
+                rows = json.loads(one["data"]) if isinstance(one["data"], str) else one["data"]
+                return {row["figure"]: row["value"] for row in rows}
+        return {}
+
+    def _artifacts(self, run_id: str) -> list[dict[str, Any]]:
+        body = {"artifacts": {"flow_run_id": {"any_": [run_id]}}, "sort": "CREATED_DESC", "limit": _PAGE}
+        return list(self._call("POST", "/artifacts/filter", body))
+
+    def _new_logs(self, run_id: str, seen: int) -> Iterator[LogLine]:
+        while True:
+            page = self.logs(run_id, seen)
+            yield from page
+            seen += len(page)
+            if len(page) < _PAGE:
+                return
+
+    def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        import httpx
+
+        for attempt in (1, 2, 3):
+            try:
+                response = self._client.request(method, path, json=body)
+                break
+            except httpx.TransportError as error:
+                # Only what never reached the server, or only reads, is asked again.
+                again = isinstance(error, httpx.ConnectError) or not path.endswith("create_flow_run")
+                if attempt == 3 or not again:
+                    raise FlowError(
+                        f"Prefect at {self._url} does not answer: {error or type(error).__name__}.",
+                        hint="See `assay status`, or start the platform with `assay up`.",
+                    ) from error
+                time.sleep(0.5 * attempt)
+        if response.is_success:
+            return response.json()
+        raise FlowError(f"Prefect refused the request: {_reason(response)}.")
+
+
+def _reason(response: httpx.Response) -> str:
+    try:
+        detail = response.json().get("detail", response.text)
+    except (ValueError, AttributeError):
+        detail = response.text
+    return str(detail or f"HTTP {response.status_code}")[:500].rstrip(".")

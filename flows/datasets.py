@@ -1,0 +1,40 @@
+"""Monthly dataset versions: what was verified in a month, and everything up to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import flow
+
+from tasks.datasets import publish_full, publish_verified
+from tasks.outcomes import gather
+from tasks.periods import families_to_run, month_to_build
+from tasks.report_text import datasets_report
+from tasks.reports import publish_report
+from tasks.runtime import scheduled_at
+
+
+@flow(name="build-datasets-monthly", flow_run_name="build {month}", validate_parameters=True)
+async def build_datasets_monthly(month: str | None = None, families: list[str] | None = None) -> dict[str, Any]:
+    """Publish a month's verified examples, and the full set of everything up to that month.
+
+    Args:
+        month: the month to build, as YYYY-MM; empty means the month before this run was scheduled.
+        families: which families; empty means all.
+    """
+    chosen = month_to_build(month, scheduled_at())
+    built = gather(
+        publish(family, chosen, return_state=True)
+        for family in families_to_run(families)
+        for publish in (publish_verified, publish_full)
+    )
+    summary = {
+        "month": chosen,
+        "versions": [one["dataset"] for one in built.results],
+        "rows": {one["dataset"]: one["rows"] for one in built.results},
+        "new_versions": sum(one["new"] for one in built.results),
+        "failed": len(built.failures),
+    }
+    publish_report("build-datasets-monthly", datasets_report(built.results, built.failures), summary)
+    built.raise_failures()
+    return summary

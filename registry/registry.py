@@ -1,0 +1,166 @@
+"""The registry as flows, services, the CLI and the admin pages see it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Engine
+
+from config.errors import RegistryError
+from config.settings import Settings
+from models.comparison import Comparison
+from models.family import Evaluation, Predictor, get_family
+from registry import training_log
+from registry.api import MlflowApi
+from registry.catalog import GATE, KEY, Catalog
+from registry.code import code_version
+from registry.gate import GateResult
+from registry.promotion import Promoter
+from registry.records import LoadedModel, ModelVersion
+from registry.training_log import Training
+from storage.database import advisory_guard
+from storage.history import Promotion
+
+
+class Registry:
+    """Log, register, promote, roll back, load.
+
+    Making one connects to nothing. Each call that needs MLflow raises RegistryUnavailable within seconds when
+    it is away.
+
+    Args:
+        settings: where MLflow is, and the folder of the disk copies.
+        engine: the platform's database; None for who only reads versions (a service).
+    """
+
+    def __init__(self, settings: Settings, engine: Engine | None = None) -> None:
+        self._settings, self._engine = settings, engine
+        self._api = MlflowApi(settings.mlflow_url)
+        self._catalog = Catalog(self._api, settings.home / "cache" / "models")
+
+    def close(self) -> None:
+        """Close the connections to MLflow."""
+        self._api.close()
+
+    # -- reading -----------------------------------------------------------------------------------------
+    def production(self, family: str) -> ModelVersion | None:
+        """The version in production; one request of milliseconds, so it may be asked all the time."""
+        return self._catalog.production(family)
+
+    def versions(self, family: str) -> list[ModelVersion]:
+        """All versions, the newest first."""
+        return self._catalog.versions(family)
+
+    def version(self, family: str, version: str) -> ModelVersion:
+        """One version. Raises ModelNotFound."""
+        return self._catalog.version(family, version)
+
+    def files(self, family: str, version: str) -> dict[str, bytes]:
+        """A version's files, verified. Raises ModelNotFound, ModelInvalid."""
+        return self._catalog.files(self._catalog.version(family, version))
+
+    def load(self, family: str, version: str) -> LoadedModel:
+        """A version's predictor, from its verified files. Raises ModelNotFound, ModelInvalid."""
+        found = self._catalog.version(family, version)
+        return LoadedModel(get_family(family).load(self._catalog.files(found)), found)
+
+    def compare(self, family: str, a: str, b: str) -> dict[str, Any]:
+        """Two versions side by side: ``{"a": ..., "b": ..., "metrics": [{name, a, b, difference}]}``.
+
+        Mind that each was measured on the test rows of its own dataset version; ``same_rows`` says whether
+        those are the same.
+        """
+        first, second = self.version(family, a), self.version(family, b)
+        names = sorted({*first.metrics, *second.metrics})
+        metrics = [_side_by_side(name, first.metrics.get(name), second.metrics.get(name)) for name in names]
+        return {
+            "family": family,
+            "a": first.as_dict(),
+            "b": second.as_dict(),
+            "same_rows": bool(first.dataset) and first.dataset == second.dataset,
+            "metrics": metrics,
+        }
+
+    # -- writing -----------------------------------------------------------------------------------------
+    def log_training(
+        self,
+        *,
+        family: str,
+        predictor: Predictor,
+        evaluation: Evaluation,
+        comparison: Comparison | None,
+        dataset: str,
+        dataset_sha256: str,
+        params: Mapping[str, Any],
+        rows: Mapping[str, int],
+        key: str,
+        tags: Mapping[str, str] | None = None,
+    ) -> ModelVersion:
+        """Log a training as an MLflow run and register its model; the same ``key`` again gives that version."""
+        for version in self.versions(family):
+            if version.tags.get(KEY) == key:
+                return version
+        training = Training(
+            family=family,
+            predictor=predictor,
+            evaluation=evaluation,
+            comparison=comparison,
+            dataset=dataset,
+            dataset_sha256=dataset_sha256,
+            params=params,
+            rows=rows,
+            code=code_version(),
+            key=key,
+            tags=tags or {},
+        )
+        return self.version(family, training_log.write(self._api, training))
+
+    def record_gate(self, family: str, version: str, gate: GateResult) -> ModelVersion:
+        """Keep the gate's verdict with the version: promotion asks for it, also weeks later by hand."""
+        value = json.dumps(gate.as_dict())
+        body = {"name": family, "version": version, "key": GATE, "value": value}
+        self._api.post("model-versions/set-tag", body)
+        return self.version(family, version)
+
+    def promote(
+        self,
+        family: str,
+        version: str,
+        *,
+        actor: str,
+        reason: str,
+        figures: Mapping[str, Any] | None = None,
+        force: bool = False,
+        at: datetime,
+    ) -> Promotion:
+        """Put a version into production; see :meth:`registry.promotion.Promoter.promote`."""
+        if figures is None:
+            found, champion = self.version(family, version), self.production(family)
+            figures = {"metrics": found.metrics, "replaced": champion.metrics if champion else None}
+        return self._promoter().promote(
+            family, version, actor=actor, reason=reason, figures=figures, force=force, at=at
+        )
+
+    def rollback(
+        self, family: str, *, actor: str, reason: str, to: str | None = None, at: datetime
+    ) -> Promotion:
+        """Go back to an earlier version; see :meth:`registry.promotion.Promoter.rollback`."""
+        return self._promoter().rollback(family, actor=actor, reason=reason, to=to, at=at)
+
+    def history(self, family: str) -> list[Promotion]:
+        """Promotions and rollbacks with who, why and figures, the newest first. Needs only the database."""
+        return self._promoter().history(family)
+
+    def _promoter(self) -> Promoter:
+        if self._engine is None:
+            raise RegistryError("This registry was opened for reading: it has no database.")
+        guard = advisory_guard(self._engine)
+        return Promoter(self._api, self._catalog, self._engine, guard, self._settings)
+
+
+def _side_by_side(name: str, a: float | None, b: float | None) -> dict[str, Any]:
+    difference = None if a is None or b is None else b - a
+    return {"name": name, "a": a, "b": b, "difference": difference}

@@ -1,0 +1,26 @@
+"""What a task or flow knows of its own run."""
+
+from __future__ import annotations
+
+import datetime as dt
+from uuid import uuid4
+
+
+def scheduled_at() -> dt.datetime:
+    """The moment that the running flow was scheduled for (now, when it was started by hand)."""
+    from prefect.runtime import flow_run
+
+    moment: dt.datetime | None = flow_run.scheduled_start_time
+    return dt.datetime.now(dt.UTC) if moment is None else moment.astimezone(dt.UTC)
+
+
+def run_id() -> str:
+    """The running flow's id; a new one outside a flow."""
+    from prefect.runtime import flow_run
+
+    return str(flow_run.id or uuid4())
+
+
+def now() -> dt.datetime:
+    """The clock, for records of when something was done."""
+    return dt.datetime.now(dt.UTC)

@@ -1,0 +1,80 @@
+"""Which rows of a dataset version a training uses, and whether they are enough. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from config.errors import DatasetError, TrainingError
+from models.family import Family
+
+
+@dataclass(frozen=True)
+class RoleRows:
+    """Rows by role, and the dataset version that they are out of."""
+
+    train: pa.Table
+    valid: pa.Table
+    test: pa.Table
+    dataset: str
+    dataset_sha256: str
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Rows by role."""
+        return {"train": self.train.num_rows, "valid": self.valid.num_rows, "test": self.test.num_rows}
+
+
+def check_schema(schema: pa.Schema, family: Family, dataset: str) -> None:
+    """Raise DatasetError unless ``schema`` has the family's columns with their types."""
+    wrong = [
+        column.name
+        for column in family.schema
+        if column.name not in schema.names or schema.field(column.name).type != column.type
+    ]
+    if wrong:
+        raise DatasetError(
+            f"{dataset} does not have the columns of family '{family.name}': {', '.join(wrong)}.",
+            hint="Build it again with this version of the code.",
+        )
+
+
+def check_rows(rows: RoleRows, family: Family) -> None:
+    """Raise TrainingError unless every role has rows and the training rows have at least two classes."""
+    empty = [role for role, count in rows.counts.items() if not count]
+    if empty:
+        raise TrainingError(
+            f"{rows.dataset} has no rows to {' and '.join(empty)} on.",
+            hint="Collect more days: outcomes are known only after the horizon.",
+        )
+    classes = pc.unique(rows.train[family.label]).drop_null().to_pylist()
+    if len(classes) < 2:
+        raise TrainingError(
+            f"The training rows of {rows.dataset} have one class only: {', '.join(map(str, classes))}.",
+            hint="Collect data with more than one outcome.",
+        )
+
+
+def newest(train: pa.Table, valid: pa.Table, *, time: str, limit: int | None) -> tuple[pa.Table, pa.Table]:
+    """The ``limit`` most recent rows of ``train`` and ``valid`` together, each keeping its role.
+
+    Rows of one moment stay together, so a few more than ``limit`` may stay.
+
+    Raises:
+        TrainingError: ``limit`` is not positive.
+    """
+    if limit is None:
+        return train, valid
+    if limit < 1:
+        raise TrainingError(f"A limit of {limit} rows leaves nothing to train on.")
+    times = pa.chunked_array([*train[time].chunks, *valid[time].chunks], type=train.schema.field(time).type)
+    if len(times) <= limit:
+        return train, valid
+    order = pc.sort_indices(times, sort_keys=[("", "descending")])
+    oldest = times[order[limit - 1].as_py()]
+    return (
+        train.filter(pc.greater_equal(train[time], oldest)),
+        valid.filter(pc.greater_equal(valid[time], oldest)),
+    )
