@@ -156,7 +156,10 @@ class ServiceProcess:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        eventually(lambda: self._answers(200 if ready else None), 30)
+        try:
+            eventually(lambda: self._answers(200 if ready else None), 30)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; its log: {self.log.read_text()[-3000:]}") from error
 
     def _environment(self) -> dict[str, str]:
         names = (
