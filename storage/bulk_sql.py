@@ -81,14 +81,19 @@ VIDEOS = SQL(
     ),
 )
 
-#: -> (inserted, updated, distinct keys). ``xmax = 0`` holds for a row version that replaced none.
+#: -> (inserted, updated, distinct keys). ``xmax = 0`` holds for a row version that replaced none. Rows that are
+#: there already are passed over beforehand, for even an upsert that changes nothing writes a lock to each; what
+#: another import adds in the meantime meets the upsert's own condition.
 SNAPSHOTS = SQL(
     """
     with latest as (
         select distinct on (video_id, taken_at) * from stage order by video_id, taken_at, position desc
     ), written as (
         insert into engagement_snapshots as old (video_id, taken_at, {columns})
-        select video_id, taken_at, {columns} from latest order by video_id, taken_at
+        select video_id, taken_at, {new}
+        from latest as excluded left join engagement_snapshots as old using (video_id, taken_at)
+        where old.views is null or {differs}
+        order by video_id, taken_at
         on conflict (video_id, taken_at) do update set {merged}
         where {differs}
         returning xmax = 0 as is_new
@@ -98,6 +103,7 @@ SNAPSHOTS = SQL(
     """
 ).format(
     columns=_names(COUNTS.names),
+    new=_names(COUNTS.names, "excluded.{}"),
     merged=_names(COUNTS.names, "{} = coalesce(excluded.{}, old.{})"),
     differs=_OR.join(
         SQL("coalesce(excluded.{0}, old.{0}) is distinct from old.{0}").format(Identifier(name))

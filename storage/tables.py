@@ -8,7 +8,7 @@ what does not.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -33,6 +33,10 @@ NAMING = {
 }
 
 
+#: Ids are compared byte by byte, on any server: quicker than by a language's rules, and one order everywhere.
+EntityId = Annotated[str, "id"]
+
+
 class Base(DeclarativeBase):
     """Root of the tables: one mapping of Python types to columns."""
 
@@ -40,6 +44,7 @@ class Base(DeclarativeBase):
     type_annotation_map = {  # noqa: RUF012 (SQLAlchemy reads it from the class)
         int: BigInteger,
         str: Text,
+        EntityId: Text(collation="C"),
         datetime: TIMESTAMP(timezone=True),
         dict[str, Any]: JSONB,
     }
@@ -54,7 +59,7 @@ class Creator(Base):
 
     __tablename__ = "creators"
 
-    id: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[EntityId] = mapped_column(primary_key=True)
     first_seen_at: Mapped[datetime]
 
 
@@ -71,10 +76,10 @@ class Video(Base):
         CheckConstraint("id <> ''", name="id"),
     )
 
-    id: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[EntityId] = mapped_column(primary_key=True)
     first_seen_at: Mapped[datetime]
     described_at: Mapped[datetime | None]
-    creator_id: Mapped[str | None] = mapped_column(ForeignKey("creators.id"), index=True)
+    creator_id: Mapped[EntityId | None] = mapped_column(ForeignKey("creators.id"), index=True)
     published_at: Mapped[datetime | None]
     title: Mapped[str | None]
     description: Mapped[str | None]
@@ -100,7 +105,7 @@ class EngagementSnapshot(Base):
         ),
     )  # fmt: skip
 
-    video_id: Mapped[str] = mapped_column(ForeignKey("videos.id"), primary_key=True)
+    video_id: Mapped[EntityId] = mapped_column(ForeignKey("videos.id"), primary_key=True)
     taken_at: Mapped[datetime] = mapped_column(primary_key=True, index=True)
     views: Mapped[int]
     likes: Mapped[int | None]
@@ -126,7 +131,7 @@ class Prediction(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     family: Mapped[str]
-    entity_id: Mapped[str | None]
+    entity_id: Mapped[EntityId | None]
     at: Mapped[datetime]
     inputs: Mapped[dict[str, Any]]
     answer: Mapped[dict[str, Any]]

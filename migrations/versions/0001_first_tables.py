@@ -33,7 +33,7 @@ APPEND_ONLY = (
 def upgrade() -> None:
     op.create_table(
         "creators",
-        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(collation="C"), nullable=False),
         sa.Column("first_seen_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("creators_pkey")),
     )
@@ -90,7 +90,7 @@ def upgrade() -> None:
         "predictions",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("family", sa.Text(), nullable=False),
-        sa.Column("entity_id", sa.Text(), nullable=True),
+        sa.Column("entity_id", sa.Text(collation="C"), nullable=True),
         sa.Column("at", postgresql.TIMESTAMP(timezone=True), nullable=False),
         sa.Column("inputs", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("answer", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
@@ -141,10 +141,10 @@ def upgrade() -> None:
     )
     op.create_table(
         "videos",
-        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(collation="C"), nullable=False),
         sa.Column("first_seen_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
         sa.Column("described_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
-        sa.Column("creator_id", sa.Text(), nullable=True),
+        sa.Column("creator_id", sa.Text(collation="C"), nullable=True),
         sa.Column("published_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("title", sa.Text(), nullable=True),
         sa.Column("description", sa.Text(), nullable=True),
@@ -168,7 +168,7 @@ def upgrade() -> None:
     op.create_index(op.f("videos_creator_id_idx"), "videos", ["creator_id"], unique=False)
     op.create_table(
         "engagement_snapshots",
-        sa.Column("video_id", sa.Text(), nullable=False),
+        sa.Column("video_id", sa.Text(collation="C"), nullable=False),
         sa.Column("taken_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
         sa.Column("views", sa.BigInteger(), nullable=False),
         sa.Column("likes", sa.BigInteger(), nullable=True),

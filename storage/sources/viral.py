@@ -52,7 +52,7 @@ def _snapshots(start: datetime, end: datetime) -> Composable:
         select s.video_id, s.taken_at, {counts}, {description}, v.first_seen_at
         from engagement_snapshots s join videos v on v.id = s.video_id
         where s.taken_at >= {start} and s.taken_at < {end}
-        order by s.video_id collate "C", s.taken_at
+        order by s.video_id, s.taken_at
         """
     ).format(
         counts=SQL(", ").join(SQL("s.{}").format(Identifier(name)) for name in COUNTS.names),
@@ -71,6 +71,6 @@ def _predictions(start: datetime, end: datetime) -> Composable:
         select entity_id as video_id, at as taken_at, inputs, answer, model_version as version
         from predictions
         where family = 'viral' and entity_id is not null and at >= {start} and at < {end}
-        order by entity_id collate "C", at, received_at, id
+        order by entity_id, at, received_at, id
         """
     ).format(start=Literal(start), end=Literal(end))
