@@ -130,14 +130,19 @@ class LocalStore:
         target = self._path(key)
         with _opened(data) as source, self._errors(key), self._written(source) as temporary:
             try:
+                info = self._info(key, temporary.stat())  # now: once it has its name, anybody may delete it
                 target.parent.mkdir(parents=True, exist_ok=True)
                 name_it(temporary, target)
+            except FileNotFoundError:
+                raise StoreUnavailable(
+                    f"The write of '{key}' was swept away before it was finished.", hint="Run it again."
+                ) from None
             except (FileExistsError, NotADirectoryError, IsADirectoryError):
                 raise StoreError(
                     f"'{key}' cannot be an object in {self._root}: another object lies above or under it."
                 ) from None
             self._flush_folders(target)
-            return self._info(key, target.stat())
+            return info
 
     @contextlib.contextmanager
     def _written(self, source: bytes | bytearray | memoryview | BinaryIO) -> Iterator[Path]:

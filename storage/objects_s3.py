@@ -259,7 +259,7 @@ class S3Store:
             response.release_conn()
 
     def _uploads(self) -> Iterator[tuple[str, Any]]:
-        """(key, upload) of all unfinished ones. The SDK dropped its public verbs for them, and kept the requests."""
+        """(key, upload) of all unfinished ones. The SDK dropped its public verbs for them, not the requests."""
         key_marker = upload_marker = None
         while True:
             page = self._client._list_multipart_uploads(

@@ -131,7 +131,7 @@ class Manifest:
         try:
             fields = json.loads(data)
             found = fields.pop("format")
-        except (ValueError, KeyError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError):
             raise VersionCorrupt(
                 f"The manifest '{key}' is not readable: it is not a manifest's JSON."
             ) from None

@@ -77,8 +77,7 @@ def _decoded(
         raise _corrupt(version, part, f"is not a Parquet file ({error})") from None
     wanted = list(columns) if columns is not None else file.schema_arrow.names
     for index in range(file.num_row_groups):
-        table = file.read_row_group(index, columns=wanted).select(wanted)
-        yield from table.combine_chunks().to_batches()
+        yield from file.read_row_group(index, columns=wanted).select(wanted).to_batches()
     if file.num_row_groups == 0:
         yield from file.schema_arrow.empty_table().select(wanted).to_batches() or [
             pa.RecordBatch.from_pylist([], schema=pa.schema([file.schema_arrow.field(name) for name in wanted]))
@@ -88,5 +87,5 @@ def _decoded(
 def _corrupt(version: str, part: Part, problem: str) -> VersionCorrupt:
     return VersionCorrupt(
         f"Version {version} is damaged: its part '{part.key}' {problem}.",
-        hint="Restore that object from a backup, or build the version again.",
+        hint="Delete that object and build the version again, or restore it from a backup.",
     )
