@@ -58,7 +58,7 @@ def _numbers(column: Any, kind: pa.DataType) -> Any:
         text = pc.if_else(grouped, plain, text)
         numbers = pd.to_numeric(text.to_pandas(), errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     else:
-        numbers = pc.cast(column, pa.float64(), safe=False).to_numpy()
+        numbers = pc.fill_null(pc.cast(column, pa.float64(), safe=False), np.nan).to_numpy()
     usable = np.isfinite(numbers) & (np.abs(numbers) <= LARGEST)
     if pa.types.is_integer(kind):
         usable &= np.abs(numbers) < (2 ** (kind.bit_width - 1) if kind.bit_width < 64 else np.inf)
@@ -71,7 +71,7 @@ def _times(column: Any) -> Any:
         # without a zone, a time is UTC
         return pc.cast(pc.cast(column, pa.timestamp("us", tz=getattr(column.type, "tz", None))), TIME)
     if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
-        return _epochs(pc.cast(column, pa.float64(), safe=False).to_numpy())
+        return _epochs(pc.fill_null(pc.cast(column, pa.float64(), safe=False), np.nan).to_numpy())
     return _written_times(texts(column))
 
 

@@ -11,15 +11,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from models.family import TEST, TRAIN, VALID, Window
+from models.splits import assign_split
 from models.viral.features import time_us
 from models.viral.labels import class_index, outcome_index, previous_index
 from models.viral.options import ViralOptions
 from models.viral.predictions import join_predictions, read_predictions
 from models.viral.schema import EXAMPLE_SCHEMA, SNAPSHOT_SCHEMA, TIME, conform, epoch_us, take_rows
-from models.viral.split import assign_split, latest_videos
+from models.viral.split import latest_videos
 from models.viral.validate import flags
 
 VALID_OF_TRAIN = 0.2
+#: Part of every video's side for ever: not to be changed.
+SPLIT_SALT = "viral"
 KEY = ["video_id", "taken_at"]
 
 
@@ -80,7 +83,7 @@ def examples_from_rows(rows: Mapping[str, pa.Table], options: ViralOptions) -> d
         examples[role] = built.set_column(
             built.schema.get_field_index("split"),
             EXAMPLE_SCHEMA.field("split"),
-            pa.array([role] * built.num_rows),
+            pa.array([role] * built.num_rows, pa.string()),
         )
     if VALID not in examples and examples[TRAIN].num_rows:
         examples[TRAIN], examples[VALID] = latest_videos(examples[TRAIN], VALID_OF_TRAIN)
@@ -123,7 +126,7 @@ def build(
 
     first = _first_seen(asked, observed, seen, times, query)
     columns["first_seen_at"] = pa.array(first).cast(TIME)
-    columns["split"] = pa.array(assign_split(first), type=pa.string())
+    columns["split"] = assign_split(asked["video_id"], SPLIT_SALT)
     columns["source"] = pa.array(["snapshot"] * asked.num_rows, type=pa.string())
     if answers is not None:
         columns.update({name: answers[name] for name in answers.column_names})

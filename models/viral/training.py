@@ -25,6 +25,8 @@ from models.viral.schema import epoch_us
 
 FEWEST_ROWS = 20
 FOLDS = 5
+#: Fewer cells than this are done sooner by one thread, above all on a busy machine.
+MANY_CELLS = 2_000_000
 #: Small trees and few of them: a request's exact contributions cost what the trees' leaves cost.
 DEFAULT_PARAMS: dict[str, Any] = {
     "trees": 70,
@@ -88,6 +90,7 @@ def _grow(matrix: np.ndarray, target: np.ndarray, params: Mapping[str, Any], see
         **{name: value for name, value in params.items() if name != "trees"},
         "objective": "regression",
         "seed": seed,
+        "num_threads": 1 if matrix.size < MANY_CELLS else 0,
         "deterministic": True,
         "force_row_wise": True,
         "verbosity": -1,
