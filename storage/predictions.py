@@ -8,32 +8,36 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-import pyarrow as pa
+from psycopg.sql import SQL, Identifier
 from sqlalchemy import Engine
 
 from config.errors import InputError
-from storage.copying import copy_in, cursor
+from storage.copying import cursor
 from storage.database import transaction
-from storage.snapshot_schema import TIME
 
-ROW = pa.schema(
-    [
-        pa.field("id", pa.string(), nullable=False),
-        pa.field("family", pa.string(), nullable=False),
-        ("entity_id", pa.string()),
-        pa.field("at", TIME, nullable=False),
-        pa.field("inputs", pa.string(), nullable=False),
-        pa.field("answer", pa.string(), nullable=False),
-        ("model_version", pa.string()),
-        ("latency_ms", pa.float64()),
-        pa.field("received_at", TIME, nullable=False),
-    ]
-)
-STAGE = "create temporary table stage (like predictions including defaults) on commit drop"
-MOVE = """
-    insert into predictions select * from (select distinct on (id) * from stage order by id) as once
+#: field -> the type of its column. One statement with an array a column: a small batch makes no temporary table.
+FIELDS = {
+    "id": "uuid",
+    "family": "text",
+    "entity_id": "text",
+    "at": "timestamptz",
+    "inputs": "text",
+    "answer": "text",
+    "model_version": "text",
+    "latency_ms": "float8",
+    "received_at": "timestamptz",
+}
+INSERT = SQL(
+    """
+    insert into predictions ({columns})
+    select id, family, entity_id, at, inputs::jsonb, answer::jsonb, model_version, latency_ms, received_at
+    from unnest({arrays}) as row ({columns}) order by id
     on conflict (id) do nothing
-"""
+    """
+).format(
+    columns=SQL(", ").join(map(Identifier, FIELDS)),
+    arrays=SQL(", ").join(SQL("%s::{}[]").format(SQL(kind)) for kind in FIELDS.values()),
+)
 
 
 def insert_predictions(engine: Engine, rows: Sequence[Mapping[str, Any]]) -> int:
@@ -54,13 +58,10 @@ def insert_predictions(engine: Engine, rows: Sequence[Mapping[str, Any]]) -> int
     """
     if not rows:
         return 0
-    table = pa.Table.from_pylist([_row(number, row) for number, row in enumerate(rows)], schema=ROW)
+    checked = [_row(number, row) for number, row in enumerate(rows)]
+    columns = [[row[name] for row in checked] for name in FIELDS]
     with transaction(engine) as connection, cursor(connection) as cur:
-        cur.execute(STAGE)
-        copy_in(cur, "stage", table)
-        inserted = cur.execute(MOVE).rowcount
-        cur.execute("drop table stage")
-    return inserted
+        return cur.execute(INSERT, columns).rowcount
 
 
 def count_predictions(engine: Engine, family: str, start: datetime, end: datetime) -> int:
@@ -75,7 +76,7 @@ def _row(number: int, row: Mapping[str, Any]) -> dict[str, Any]:
     try:
         return {
             "id": str(uuid.UUID(str(row["id"]))),
-            "family": str(row["family"]),
+            "family": _storable(str(row["family"])),
             "entity_id": _text(row.get("entity_id")),
             "at": _time(row["at"]),
             "inputs": _json(row["inputs"]),

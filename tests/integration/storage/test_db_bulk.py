@@ -172,3 +172,13 @@ def test_a_load_that_fails_half_way_or_is_not_to_be_kept_leaves_nothing(engine: 
         load.add(many(10, 2))
         assert load.finish() == Loaded(20, 0, 0)
     assert stored(engine) == []
+
+
+def test_a_window_begins_with_its_start_ends_before_its_end_and_knows_the_whole_history(engine: Engine) -> None:
+    load_snapshots(engine, many(3, 5))
+    window = read(engine, DAY + timedelta(days=2), DAY + timedelta(days=4))["snapshots"]
+    assert window.select(["video_id", "taken_at"]).to_pylist() == [
+        {"video_id": f"v{video}", "taken_at": DAY + timedelta(days=day)} for video in range(3) for day in (2, 3)
+    ]
+    assert set(window["first_seen_at"].to_pylist()) == {DAY}
+    assert read(engine, DAY + timedelta(days=9), DAY + timedelta(days=10))["snapshots"].num_rows == 0
