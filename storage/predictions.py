@@ -15,7 +15,7 @@ from config.errors import InputError
 from storage.copying import cursor
 from storage.database import transaction
 
-#: field -> the type of its column. One statement with an array a column: a small batch makes no temporary table.
+#: field -> the type of its column. One statement, an array a column: no temporary table for each small batch.
 FIELDS = {
     "id": "uuid",
     "family": "text",
