@@ -1,0 +1,64 @@
+"""What the demo prints at its end: where things are, a prediction made just now, and what to try next."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+
+from config.settings import Settings
+
+
+def print_tour(
+    console: Console,
+    settings: Settings,
+    question: Mapping[str, Any],
+    answer: Mapping[str, Any],
+    seconds: float,
+) -> None:
+    """Print the tour.
+
+    Args:
+        console: where to.
+        settings: those of the running platform; only addresses are shown, never a secret.
+        question: what the service was asked.
+        answer: what it answered.
+        seconds: how long the demo took.
+    """
+    places = Table(box=None, show_header=False, pad_edge=False)
+    places.add_column(style="bold")
+    places.add_column(style="cyan", overflow="fold")
+    places.add_column(style="dim")
+    service = f"http://127.0.0.1:{settings.service_port('viral')}"
+    places.add_row("Prefect", settings.prefect_url.removesuffix("/api"), "flow runs, schedules, back-fills")
+    places.add_row("MLflow", settings.mlflow_url, "training runs, plots, versions")
+    places.add_row("viral service", service, "predictions")
+    places.add_row("its API", f"{service}/docs", "try it in the browser")
+    places.add_row("secrets", str(settings.home / "secrets.env"), "the API key, the first admin")
+    console.print()
+    console.print(Panel(places, title="Where things are", title_align="left"))
+
+    views = int(question["views"])
+    lines = [
+        f"POST {service}/predict  {json.dumps({'views': views, 'likes': question['likes']})[:-1]}, ...}}",
+        f"-> [bold]{answer['viral_class']}[/bold], score {answer['viral_score']}, confidence "
+        f"{answer['confidence']:.2f}, version {answer['model_version']}, {answer['prediction_time_ms']:.2f} ms",
+        "   because of " + ", ".join(name for entry in answer["top_features"][:3] for name in entry),
+    ]
+    console.print(Panel("\n".join(lines), title="A prediction made just now", title_align="left"))
+
+    tries = Table(box=None, show_header=False, pad_edge=False)
+    tries.add_column(style="bold", no_wrap=True)
+    tries.add_column(style="dim")
+    tries.add_row("assay status", "health, address, uptime and memory of each part")
+    tries.add_row("assay models list viral", "the versions and their figures")
+    tries.add_row("assay datasets diff viral/full", "what the newest month brought")
+    tries.add_row("assay train viral", "a challenger against the version in production")
+    tries.add_row("assay predict viral views=150000 likes=12000", "ask the service from the shell")
+    tries.add_row("assay down", "stop everything; the data stays in .assay")
+    console.print(Panel(tries, title="What to try next (. .venv/bin/activate first)", title_align="left"))
+    console.print(f"[dim]The demo took {seconds:.0f} s. The platform goes on running in the background.[/dim]")
