@@ -75,6 +75,13 @@ class _Decided:
 
 
 _PASSES, _WAITS, _REJECTED, _ACCEPTED, _CORRECTED = range(5)
+_NAMED = (
+    ("waiting for review", _WAITS),
+    ("rejected", _REJECTED),
+    ("accepted", _ACCEPTED),
+    ("corrected", _CORRECTED),
+)
+_REPORTED = ("read", "kept", "superseded", *(name for name, _ in _NAMED))
 
 
 def key_text(batch: pa.RecordBatch | pa.Table, key: Sequence[str]) -> pa.StringArray:
@@ -139,7 +146,7 @@ def plan_merge(
     hashes = [part for one in decided for part in one.hashes]
     lasts = _last_of_each(np.concatenate(hashes) if hashes else np.empty((0, 2), np.uint64))
     del hashes
-    keep, labels, report = [], [], Counter[str]()
+    keep, labels, report = [], [], Counter(dict.fromkeys(_REPORTED, 0))
     start = 0
     for one in decided:
         last = lasts[start : start + one.rows]
@@ -151,12 +158,7 @@ def plan_merge(
         report["read"] += one.rows
         report["kept"] += int(stays.sum())
         report["superseded"] += int((~last).sum())
-        for name, code in (
-            ("waiting for review", _WAITS),
-            ("rejected", _REJECTED),
-            ("accepted", _ACCEPTED),
-            ("corrected", _CORRECTED),
-        ):
+        for name, code in _NAMED:
             report[name] += int((last & (verdict == code)).sum())
     return MergePlan(tuple(keep), tuple(labels), dict(report))
 

@@ -1,0 +1,56 @@
+"""Which rows a training uses, and whether they are enough; what reports say."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+import pytest
+
+from config.errors import DatasetError, TrainingError
+from models.viral import FAMILY
+from tasks.report_text import table
+from tasks.reports import flat
+from tasks.training_rows import check_schema, newest
+
+START = datetime(2026, 10, 1, tzinfo=UTC)
+
+
+def rows(*hours: int) -> pa.Table:
+    times = pa.array([START + timedelta(hours=hour) for hour in hours], pa.timestamp("us", "UTC"))
+    return pa.table({"taken_at": times, "hour": list(hours)})
+
+
+def kept(limit: int | None) -> tuple[list[int], list[int]]:
+    train, valid = newest(rows(5, 1, 3), rows(4, 2), time="taken_at", limit=limit)
+    return train["hour"].to_pylist(), valid["hour"].to_pylist()
+
+
+def test_a_limit_takes_the_most_recent_rows_of_both_roles_together() -> None:
+    assert kept(3) == ([5, 3], [4])
+    assert kept(5) == kept(99) == kept(None) == ([5, 1, 3], [4, 2])
+
+
+def test_a_limit_of_nothing_is_refused() -> None:
+    with pytest.raises(TrainingError, match="limit of 0"):
+        kept(0)
+
+
+def test_a_dataset_of_another_shape_is_refused_by_its_columns() -> None:
+    without_label = FAMILY.schema.remove(FAMILY.schema.get_field_index("label"))
+
+    check_schema(FAMILY.schema, FAMILY, "viral/full/2026-10")
+    with pytest.raises(DatasetError, match="family 'viral': label"):
+        check_schema(without_label, FAMILY, "viral/full/2026-10")
+
+
+def test_figures_are_flattened_under_dotted_names() -> None:
+    assert flat({"rows": {"train": 3}, "versions": ["a", "b"], "new": 1}) == {
+        "rows.train": 3,
+        "versions": "a, b",
+        "new": 1,
+    }
+
+
+def test_a_cell_cannot_break_its_table() -> None:
+    assert table(["a"], [["x|y\nz"], [12345]]).splitlines()[2:] == ["| x\\|y z |", "| 12,345 |"]
