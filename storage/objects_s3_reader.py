@@ -12,6 +12,9 @@ from storage.objects_s3_errors import TRANSPORT, unavailable
 if TYPE_CHECKING:
     from urllib3.response import BaseHTTPResponse
 
+#: A cut-off loses what it had of a piece.
+PIECE_BYTES = 256 << 10
+
 #: (first byte, etag that the object must still have or None) -> the open answer
 Fetch = Callable[[int, str | None], "BaseHTTPResponse"]
 
@@ -62,13 +65,21 @@ class S3Reader(io.RawIOBase):
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         """Read at least one byte, unless at the end."""
-        wanted = min(len(buffer), self.size - self._position)
+        wanted = min(len(buffer), PIECE_BYTES, self.size - self._position)
         if wanted <= 0:
             return 0
         data = self._read(wanted)
         buffer[: len(data)] = data
         self._position += len(data)
         return len(data)
+
+    def readall(self) -> bytes:
+        """All that is left (the inherited one takes it in pieces of 8 KB)."""
+        data = bytearray(self.size - self._position)
+        view, filled = memoryview(data), 0
+        while filled < len(data):
+            filled += self.readinto(view[filled:])
+        return bytes(data)
 
     def close(self) -> None:
         """Give up the running answer."""

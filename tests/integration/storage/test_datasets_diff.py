@@ -76,7 +76,7 @@ def as_table(values: dict[tuple[str, str | None], str | None]) -> pa.Table:
     return pa.Table.from_pylist(pairs, schema=PAIR)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(old=cells, new=cells)
 def test_it_agrees_with_a_comparison_of_dictionaries(
     repository: DatasetRepository,
