@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from config.errors import InputError
 from models.family import Evaluation
-from models.metrics import Measured, measure
+from models.metrics import measure
 from models.viral.labels import class_index
 from models.viral.options import ViralOptions
 from models.viral.predictor import ViralPredictor
@@ -29,8 +29,11 @@ def evaluate(predictor: ViralPredictor, test: pa.Table, options: ViralOptions, s
     truth = class_index(test["views_at_horizon"].to_numpy(), options)
     groups = np.asarray(test["video_id"].to_pylist(), dtype=object)
     answers = predictor.predict(test)
-    measured = measure(truth, *_table(answers, options), groups, seed=seed)
-    baselines = _baselines(predictor, test, truth, groups, options, seed)
+    measured = measure(truth, *answers_table(answers, options), groups, seed=seed)
+    baselines = {
+        name: measure(truth, *forecast, groups, seed=seed)
+        for name, forecast in baseline_forecasts(predictor, test).items()
+    }
     return Evaluation(
         metrics=measured.metrics,
         intervals=measured.intervals,
@@ -47,26 +50,20 @@ def evaluate(predictor: ViralPredictor, test: pa.Table, options: ViralOptions, s
     )
 
 
-def _table(answers: list[dict[str, Any]], options: ViralOptions) -> tuple[np.ndarray, np.ndarray]:
+def answers_table(answers: list[dict[str, Any]], options: ViralOptions) -> tuple[np.ndarray, np.ndarray]:
     """(n, classes) chances and (n,) class numbers out of answers."""
     chances = np.array([[row["probabilities"][name] for name in options.classes] for row in answers])
     return chances, np.array([options.classes.index(row["viral_class"]) for row in answers])
 
 
-def _baselines(
-    predictor: ViralPredictor,
-    test: pa.Table,
-    truth: np.ndarray,
-    groups: np.ndarray,
-    options: ViralOptions,
-    seed: int,
-) -> dict[str, Measured]:
+def baseline_forecasts(predictor: ViralPredictor, test: pa.Table) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """What "no growth" and "majority" say about the rows: (n, classes) chances and (n,) class numbers."""
+    options = predictor.options
     now = class_index(test["views"].to_numpy(), options)
     transitions = np.array(predictor.info["no_growth"])
     counts = np.array([predictor.info["class_counts"][name] for name in options.classes]) + 0.5
-    shares = np.tile(counts / counts.sum(), (len(truth), 1))
-    majority = np.full(len(truth), int(counts.argmax()))
+    shares = np.tile(counts / counts.sum(), (len(now), 1))
     return {
-        "no_growth": measure(truth, transitions[now], now, groups, seed=seed),
-        "majority": measure(truth, shares, majority, groups, seed=seed),
+        "no_growth": (transitions[now], now),
+        "majority": (shares, np.full(len(now), int(counts.argmax()))),
     }

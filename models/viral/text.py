@@ -203,10 +203,12 @@ def _token_hits(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return starts[np.isin(hashes, _hashes(HOOK_WORDS))], starts[np.isin(hashes, _hashes(CTA_WORDS))]
 
 
+@lru_cache(maxsize=32)
 def _power(step: int) -> np.uint64:
     return np.uint64(pow(_PRIME, step, 1 << 64))
 
 
+@lru_cache(maxsize=4)
 def _hashes(words: frozenset[str]) -> np.ndarray:
     """(words,) uint64: the same polynomial for the words that are looked for."""
     sums = [
