@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +159,35 @@ def batches(ours: str, single: Path, lean: Path, batch: Path) -> list[dict[str, 
     ]
 
 
+def recording(folder: Path) -> dict[str, Any]:
+    """What a prediction's record costs its answer: one line to the spool, in this process."""
+    from config.settings import load_settings
+    from serving.metrics import ServiceMetrics
+    from serving.recorder import Recorder, new_identities
+
+    at = datetime.now(UTC)
+    answer = {"viral_class": "low", "probabilities": dict.fromkeys(("low", "medium", "high", "ultra"), 0.25)}
+    settings = load_settings(assay_home=folder)
+    recorder = Recorder("viral", folder / "spool", settings, ServiceMetrics("viral"), lambda: len)
+    times = []
+    for _ in range(5000):
+        began = time.perf_counter()
+        line = (new_identities(1)[0], "bench", at, QUESTION, answer)
+        recorder.record([line], version="1", latency_ms=0.1, received_at=at)
+        times.append(1e6 * (time.perf_counter() - began))
+    recorder.stop()
+    note = f"p99 {sorted(times)[4950]:.0f} µs; part of every answer above"
+    figure = "recording a prediction, median"
+    return {
+        "figure": figure,
+        "ours": statistics.median(times),
+        "other": None,
+        "ratio": None,
+        "unit": "µs",
+        "note": note,
+    }
+
+
 def run() -> list[dict[str, Any]]:
     from serving.disk_copy import DiskCopy
 
@@ -181,4 +211,6 @@ def run() -> list[dict[str, Any]]:
             f"http://127.0.0.1:{ports[1]}",
             folder / "plain.log",
         )
-        return measure(stack.enter_context(ours), stack.enter_context(other), folder)
+        rows = measure(stack.enter_context(ours), stack.enter_context(other), folder)
+    with tempfile.TemporaryDirectory(prefix="assay-bench-") as name:
+        return [*rows, recording(Path(name))]

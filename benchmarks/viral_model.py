@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-import pyarrow.compute as pc
-
 from config.settings import load_settings
 from demo.world import WorldSize, make_world
 from models.viral import FAMILY
@@ -16,7 +14,6 @@ def sample_model(params: dict[str, Any] | None = None, size: WorldSize | None = 
     """A predictor fitted to the sample world; ``params`` overrides the family's own."""
     settings = load_settings()
     options = FAMILY.options(settings)
-    world = make_world(date(2026, 11, 1), size=size)
-    rows = world.filter(pc.and_(pc.is_valid(world["video_id"]), pc.greater_equal(world["views"], 0)))
+    rows, _ = FAMILY.clean(make_world(date(2026, 11, 1), size=size), None)
     roles = FAMILY.examples_from_rows({"train": rows}, options)
     return FAMILY.fit(roles["train"], roles["valid"], options, params or {}, settings.training_seed)

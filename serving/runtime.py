@@ -24,6 +24,8 @@ from serving.watcher import VersionSource, Watcher, connect_registry
 
 logger = logging.getLogger(__name__)
 
+GC_THRESHOLD = (20_000, 20, 50)
+
 
 class ServiceRuntime:
     """One service in one process.
@@ -44,6 +46,7 @@ class ServiceRuntime:
         self.family: Family = get_family(family)
         self.started_at = datetime.now(UTC)
         self.metrics = ServiceMetrics(family)
+        self._gc_threshold = gc.get_threshold()
         self.slot = ModelSlot()
         folder = settings.home / "services" / family
         self.disk = DiskCopy(folder)
@@ -76,11 +79,14 @@ class ServiceRuntime:
         self.watcher.load_from_disk()
         self.recorder.start()
         self.watcher.start()
+        # What is loaded stays: out of the collector's sight. Requests leave no cycles: it need not look often.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(*GC_THRESHOLD)
 
     def stop(self) -> None:
         """Stop the threads; what is not shipped stays on disk."""
+        gc.set_threshold(*self._gc_threshold)
         self.watcher.stop(timeout=0.5)
         self.recorder.stop()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections import Counter
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any
@@ -115,12 +115,14 @@ class ViralApi:
             latency_ms=latency,
             received_at=received,
         )
-        for _, _, answer in rows:
-            self._metrics.count_prediction(answer["viral_class"])
+        for name, number in Counter([answer["viral_class"] for _, _, answer in rows]).items():
+            self._metrics.count_prediction(name, number)
 
 
-def _known(inputs: Mapping[str, Any]) -> dict[str, Any]:
+def _known(inputs: dict[str, Any]) -> dict[str, Any]:
     """The inputs without those that are null: absent and null say the same."""
+    if None not in inputs.values():
+        return inputs
     return {name: value for name, value in inputs.items() if value is not None}
 
 

@@ -110,7 +110,7 @@ def test_a_version_that_is_no_model_is_refused_and_the_old_one_goes_on(platform:
         "name": "viral",
         "source": found["source"],
         "run_id": found["run_id"],
-        "model_id": found["model_id"],
+        "model_id": found["source"].rsplit("/", 1)[-1],
     }
     broken = api.post("model-versions/create", same)  # by hand, without the list of files that ours have
     number = str(broken["model_version"]["version"])
