@@ -6,6 +6,7 @@ begins and ``done`` once the version is published.
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 from pathlib import Path
@@ -22,7 +23,8 @@ class Deadly:
     """A store that ends the process, as ``kill -9`` would, at its n-th operation."""
 
     def __init__(self, store: LocalStore, moment: str, count: int) -> None:
-        self._store, self._moment, self._left = store, moment, count
+        self._store, self._moment, self._fatal = store, moment, count
+        self._turns = itertools.count(1)
 
     def __getattr__(self, name: str) -> Any:
         verb = getattr(self._store, name)
@@ -30,11 +32,11 @@ class Deadly:
             return verb
 
         def counted(*arguments: Any) -> Any:
-            self._left -= 1
-            if self._left == 0 and self._moment == "before":
+            fatal = next(self._turns) == self._fatal
+            if fatal and self._moment == "before":
                 os._exit(9)
             result = verb(*arguments)
-            if self._left == 0:
+            if fatal:
                 os._exit(9)
             return result
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import subprocess
@@ -61,17 +62,18 @@ class FailingStore:
     """Raises at its n-th operation, before or after doing it, and at every one that follows."""
 
     def __init__(self, store: ObjectStore, count: int, done_first: bool) -> None:
-        self._store, self._left, self._done_first = store, count, done_first
+        self._store, self._last, self._done_first = store, count, done_first
+        self._turns = itertools.count(1)
         self.failed = False
 
     def __getattr__(self, name: str) -> Any:
         verb = getattr(self._store, name)
 
         def counted(*arguments: Any) -> Any:
-            self._left -= 1
-            if self._left > 0:
+            turn = next(self._turns)
+            if turn < self._last:
                 return verb(*arguments)
-            if self._left == 0 and self._done_first:
+            if turn == self._last and self._done_first:
                 result = verb(*arguments)
                 if isinstance(result, Iterator):
                     list(result)
