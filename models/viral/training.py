@@ -26,12 +26,13 @@ from models.viral.schema import epoch_us
 FEWEST_ROWS = 20
 FOLDS = 5
 #: Fewer cells than this are done sooner by one thread, above all on a busy machine.
-MANY_CELLS = 2_000_000
+MANY_CELLS = 20_000_000
 #: Small trees and few of them: a request's exact contributions cost what the trees' leaves cost.
 DEFAULT_PARAMS: dict[str, Any] = {
     "trees": 70,
     "learning_rate": 0.07,
     "num_leaves": 12,
+    "max_depth": 4,
     "min_data_in_leaf": 20,
     "lambda_l2": 1.0,
     "feature_fraction": 0.7,
