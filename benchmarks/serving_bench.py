@@ -128,6 +128,9 @@ def measure(ours: str, other: str, folder: Path) -> list[dict[str, Any]]:
     single.write_text(json.dumps(QUESTION))
     lean.write_text(json.dumps({**QUESTION, "explain": False}))
     batch.write_text(json.dumps({"videos": [QUESTION] * 100}))
+    answers = [httpx.post(f"{url}/predict", json=QUESTION, timeout=10).json() for url in (ours, other)]
+    for name in ("viral_class", "viral_score", "probabilities"):
+        assert answers[0][name] == answers[1][name], f"the two services disagree on {name}"
     for url in (ours, other):
         load(f"{url}/predict", single, 4, 1.0)
         load(f"{url}/predict/batch", batch, 1, 0.5)
