@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from cli.flow_records import FlowRun
     from config.settings import Settings
 
+#: what Prefect says about every run
+_CHATTER = ("Running 1 deployment pull", "Executing deployment step", "Deployment step", "All deployment steps",
+            "Beginning flow run", "Finished in state", "Opening process", "Process for flow run")  # fmt: skip
+
 
 def run_and_report(
     settings: Settings, name: str, parameters: Mapping[str, Any], *, wait: bool, as_json: bool
@@ -54,4 +58,7 @@ def _show_state(run: FlowRun) -> None:
 
 def _show_line(level: int, message: str) -> None:
     style = "red" if level >= logging.ERROR else "yellow" if level >= logging.WARNING else "dim"
-    err().print(f"  {message}", style=style, markup=False)
+    # the first line: a traceback is on the run's page, and its last line in the state
+    first = message.strip().partition("\n")[0]
+    if not first.startswith(_CHATTER):
+        err().print(f"  {first}", style=style, markup=False, soft_wrap=True)

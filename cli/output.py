@@ -93,7 +93,7 @@ def print_fields(fields: Mapping[str, Any], *, title: str | None = None) -> None
 
 def say(sentence: str) -> None:
     """A remark for a person, on standard error."""
-    err().print(sentence, markup=False)
+    err().print(sentence, markup=False, soft_wrap=True)
 
 
 def print_error(error: AssayError) -> None:

@@ -105,7 +105,7 @@ def tail(path: Path, lines: int) -> list[str]:
 
 def follow(paths: dict[str, Path], every: float = 0.25) -> Iterator[tuple[str, str]]:
     """(part, line) as lines are added from now on, through rotations. Ends only with the caller."""
-    open_files = {name: _Follower(path) for name, path in paths.items()}
+    open_files = {name: Follower(path) for name, path in paths.items()}
     while True:
         quiet = True
         for name, follower in open_files.items():
@@ -116,7 +116,9 @@ def follow(paths: dict[str, Path], every: float = 0.25) -> Iterator[tuple[str, s
             time.sleep(every)
 
 
-class _Follower:
+class Follower:
+    """Reads what is added to a log from now on; a file that was set aside is read to its end first."""
+
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lines = Lines()
@@ -125,13 +127,19 @@ class _Follower:
             self._file.seek(0, os.SEEK_END)
 
     def more(self) -> list[str]:
+        """The lines added since the last call."""
         found = self._read()
         if self._replaced():
-            if self._file:
-                self._file.close()
+            self.close()
             self._file = self._open()
             found += self._read()
         return found
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file:
+            self._file.close()
+            self._file = None
 
     def _read(self) -> list[str]:
         chunk = self._file.read() if self._file else b""

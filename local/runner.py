@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ from local.process import child_setup, end, identify, marked, signal_group
 from local.state import Condition, PartState
 
 PROBE_EVERY = 0.25
+EXIT_EVERY = 0.1
 WATCH_EVERY = 10.0
 #: A server that stays silent this many looks in a row is hung, and is started again.
 HUNG_AFTER = 6
@@ -77,8 +79,7 @@ class Runner:
             else:
                 with contextlib.suppress(ProcessLookupError):
                     process.send_signal(self.part.stop_signal)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), self.part.stop_seconds)
+            await _exit_of(process, self.part.stop_seconds)
             await asyncio.to_thread(self._end_group, process.pid)
             await self._bury()
         self._set("stopped")
@@ -162,14 +163,15 @@ class Runner:
         """Wait for the end of a server that is ready; one that stays silent counts as ended."""
         process, silent = self._require_process(), 0
         while silent < HUNG_AFTER:
-            with contextlib.suppress(TimeoutError):
-                return _ending(await asyncio.wait_for(process.wait(), WATCH_EVERY))
+            code = await _exit_of(process, WATCH_EVERY)
+            if code is not None:
+                return _ending(code)
             well = not self.part.own_endpoint or await self._answers(0.0)
             silent = 0 if well else silent + 1
         return f"it has not answered for {HUNG_AFTER * WATCH_EVERY:.0f} s"
 
     async def _await_job(self) -> tuple[float, str]:
-        code = await self._require_process().wait()
+        code = await _exit_of(self._require_process(), math.inf)
         if code == 0:
             self._up("done")
             return 0.0, ""
@@ -204,7 +206,7 @@ class Runner:
             return
         with contextlib.suppress(ProcessLookupError):
             process.kill()
-        await process.wait()
+        await _exit_of(process, 5.0)
         if not self.part.runs_jobs:
             await asyncio.to_thread(self._end_group, process.pid)
         if self._pump is not None and not self.part.runs_jobs:
@@ -251,12 +253,26 @@ class Runner:
         return self._process
 
 
+async def _exit_of(process: asyncio.subprocess.Process, seconds: float) -> int | None:
+    """The exit code, or None when the process still runs after ``seconds``.
+
+    ``Process.wait`` will not do: before Python 3.12.4 it also waits until nobody holds the output pipe any
+    more, and the children of a server that was killed hold it.
+    """
+    deadline = time.monotonic() + seconds
+    while process.returncode is None and time.monotonic() < deadline:
+        await asyncio.sleep(EXIT_EVERY)
+    return process.returncode
+
+
 def _cancelling() -> bool:
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 
 
-def _ending(code: int) -> str:
+def _ending(code: int | None) -> str:
+    if code is None:
+        return "it does not end"
     if code >= 0:
         return f"it ended with exit code {code}"
     with contextlib.suppress(ValueError):

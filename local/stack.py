@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from config.errors import PlatformError
@@ -34,9 +34,12 @@ Progress = Callable[[list[str]], None]
 
 @dataclass(frozen=True)
 class Platform:
-    """A platform that runs. ``settings`` has the generated secrets filled in."""
+    """A platform that runs. ``settings`` has the generated secrets filled in; ``process`` is its supervisor's,
+    where this process started it.
+    """
 
     settings: Settings
+    process: subprocess.Popen[bytes] | None = field(default=None, repr=False, compare=False)
 
     def urls(self) -> dict[str, str]:
         """Part name -> address that a browser or client can open."""
@@ -53,7 +56,10 @@ class Platform:
 
     def stop(self) -> bool:
         """Stop everything; see :func:`stop_platform`."""
-        return stop_platform(self.settings.home)
+        stopped = stop_platform(self.settings.home)
+        if self.process is not None:
+            self.process.wait(STOP_SECONDS)
+        return stopped
 
 
 @contextmanager
@@ -99,7 +105,7 @@ def start_detached(settings: Settings, progress: Progress | None = None) -> Plat
             process.terminate()
             process.wait(STOP_SECONDS)
         raise
-    return Platform(settings)
+    return Platform(settings, process)
 
 
 def stop_platform(home: Path) -> bool:

@@ -1,6 +1,6 @@
 """The supervisor: brings every part up in order, keeps it up, and takes it down in reverse order.
 
-One process, one event loop, no daemon beside it. docs/decisions/0003-own-supervisor.md says why it is ours.
+One process, one event loop, no daemon beside it. docs/decisions/0007-own-supervisor.md says why it is ours.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ class Supervisor:
         check_home(self.home)
         with self.folder.lock():
             try:
-                self._prepare()
                 self._listen()
+                self._prepare()
                 await self._stay()
             except PlatformError as error:
                 self._state.error, self._state.hint = error.message, error.hint
