@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import httpx
 
 _PAGE = 200
+#: What Prefect logs last, and how long to wait for it.
+_LAST_LINE, _LATE_LOG_SECONDS = "Finished in state", 4.0
 
 
 def run_flow(
@@ -24,7 +26,7 @@ def run_flow(
     parameters: Mapping[str, Any] | None = None,
     *,
     on_state: Callable[[FlowRun], None] = lambda _run: None,
-    on_log: Callable[[LogLine], None] = lambda _line: None,
+    on_log: Callable[[LogLine], None] | None = None,
     timeout: float | None = None,
 ) -> dict[str, Any]:
     """Run deployment ``name`` now and wait for its end; gives the figures that it left.
@@ -132,7 +134,7 @@ class FlowClient:
         run_id: str,
         *,
         on_state: Callable[[FlowRun], None] = lambda _run: None,
-        on_log: Callable[[LogLine], None] = lambda _line: None,
+        on_log: Callable[[LogLine], None] | None = None,
         timeout: float | None = None,
         pause: float = 0.5,
     ) -> FlowRun:
@@ -141,16 +143,16 @@ class FlowClient:
         Raises:
             FlowError: it has not ended after ``timeout`` seconds, or Prefect went away for good.
         """
-        started, seen, state = time.monotonic(), 0, ""
+        started, state = time.monotonic(), ""
+        log = _LogTail(self, run_id, on_log)
         while True:
             run = self.run(run_id)
             if run.state_name != state:
                 state = run.state_name
                 on_state(run)
-            for line in self._new_logs(run_id, seen):
-                seen += 1
-                on_log(line)
+            log.read()
             if run.ended:
+                log.read_rest()
                 return run
             if timeout is not None and time.monotonic() - started > timeout:
                 raise FlowError(
@@ -176,14 +178,6 @@ class FlowClient:
         body = {"artifacts": {"flow_run_id": {"any_": [run_id]}}, "sort": "CREATED_DESC", "limit": _PAGE}
         return list(self._call("POST", "/artifacts/filter", body))
 
-    def _new_logs(self, run_id: str, seen: int) -> Iterator[LogLine]:
-        while True:
-            page = self.logs(run_id, seen)
-            yield from page
-            seen += len(page)
-            if len(page) < _PAGE:
-                return
-
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         import httpx
 
@@ -203,6 +197,32 @@ class FlowClient:
         if response.is_success:
             return response.json()
         raise FlowError(f"Prefect refused the request: {_reason(response)}.")
+
+
+class _LogTail:
+    """A run's log as it grows; reads nothing when nobody listens."""
+
+    def __init__(self, client: FlowClient, run_id: str, listener: Callable[[LogLine], None] | None) -> None:
+        self._client, self._run_id, self._listener = client, run_id, listener
+        self._seen, self._complete = 0, False
+
+    def read(self) -> None:
+        """Pass on what is new."""
+        while self._listener is not None:
+            page = self._client.logs(self._run_id, self._seen)
+            for line in page:
+                self._listener(line)
+                self._complete = line.message.startswith(_LAST_LINE)
+            self._seen += len(page)
+            if len(page) < _PAGE:
+                return
+
+    def read_rest(self) -> None:
+        """Pass on the end of an ended run's log, which Prefect gets a moment after the run's last state."""
+        deadline = time.monotonic() + _LATE_LOG_SECONDS
+        while self._listener is not None and not self._complete and time.monotonic() < deadline:
+            time.sleep(0.2)
+            self.read()
 
 
 def _reason(response: httpx.Response) -> str:

@@ -12,10 +12,10 @@ from tasks.outcomes import gather
 from tasks.periods import days_to_collect, families_to_run
 from tasks.report_text import collection_report
 from tasks.reports import publish_report
-from tasks.runtime import scheduled_at
+from tasks.runtime import collect_run_name, scheduled_at
 
 
-@flow(name="collect-daily", flow_run_name="collect {date}", validate_parameters=True)
+@flow(name="collect-daily", flow_run_name=collect_run_name, validate_parameters=True)
 async def collect_daily(
     date: dt.date | None = None, until: dt.date | None = None, families: list[str] | None = None
 ) -> dict[str, Any]:

@@ -11,10 +11,10 @@ from tasks.outcomes import gather
 from tasks.periods import families_to_run, month_to_build
 from tasks.report_text import datasets_report
 from tasks.reports import publish_report
-from tasks.runtime import scheduled_at
+from tasks.runtime import build_run_name, scheduled_at
 
 
-@flow(name="build-datasets-monthly", flow_run_name="build {month}", validate_parameters=True)
+@flow(name="build-datasets-monthly", flow_run_name=build_run_name, validate_parameters=True)
 async def build_datasets_monthly(month: str | None = None, families: list[str] | None = None) -> dict[str, Any]:
     """Publish a month's verified examples, and the full set of everything up to that month.
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from uuid import uuid4
 
+from tasks.periods import month_to_build
+
 
 def scheduled_at() -> dt.datetime:
     """The moment that the running flow was scheduled for (now, when it was started by hand)."""
@@ -24,3 +26,21 @@ def run_id() -> str:
 def now() -> dt.datetime:
     """The clock, for records of when something was done."""
     return dt.datetime.now(dt.UTC)
+
+
+def collect_run_name() -> str:
+    """What a collecting run is called: its day or days, also when none was named."""
+    from prefect.runtime import flow_run
+
+    given = dict(flow_run.parameters or {})
+    first = given.get("date") or scheduled_at().date() - dt.timedelta(days=1)
+    last = given.get("until")
+    return f"collect {first}" + (f" to {last}" if last else "")
+
+
+def build_run_name() -> str:
+    """What a building run is called: its month, also when none was named."""
+    from prefect.runtime import flow_run
+
+    month = dict(flow_run.parameters or {}).get("month")
+    return f"build {month or month_to_build(None, scheduled_at())}"

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 import pytest
+from prefect.client.orchestration import SyncPrefectClient
 from sqlalchemy import Engine
 
 from config.errors import FlowError, InputError
@@ -136,3 +137,17 @@ def test_a_family_that_fails_is_reported_and_the_run_is_failed(
     with pytest.raises(FlowError, match="1 of 1 parts failed: The database holds no sources"):
         collect(date=DAY)
     assert "no sources of family" in report("collect-daily")
+
+
+def test_a_run_is_named_by_its_period_also_when_none_was_given(
+    datasets: DatasetRepository, prefect_client: SyncPrefectClient
+) -> None:
+    collect()
+    build()
+
+    today = dt.datetime.now(dt.UTC).date()
+    yesterday = today - dt.timedelta(days=1)
+    names = {run.name for run in prefect_client.read_flow_runs()}
+    assert f"collect {yesterday}" in names
+    assert f"build {today.replace(day=1) - dt.timedelta(days=1):%Y-%m}" in names
+    assert [manifest.period for manifest in datasets.list("viral", "candidates")] == [yesterday.isoformat()]

@@ -183,6 +183,7 @@ def test_a_back_fill_asked_for_by_name_runs_in_a_worker_and_leaves_its_figures(
     assert any("Beginning flow run" in line for line in lines)
     with FlowClient(deployed) as client:
         latest = client.runs("collect-daily", limit=1)[0]
+        assert latest.name == "collect 2026-10-05"
         assert "## Collected" in client.report(latest.id)
 
     with pytest.raises(FlowError, match=r"ended as Failed.*has not begun"):
