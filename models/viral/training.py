@@ -49,7 +49,7 @@ def fit(
 
     Args:
         train: labelled examples.
-        valid: labelled examples of other, later videos.
+        valid: labelled examples of other videos, later ones where the files are cut by time.
         options: thresholds and horizon.
         params: overrides of ``DEFAULT_PARAMS``.
         seed: of the trees' sampling.
