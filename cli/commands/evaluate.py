@@ -14,9 +14,7 @@ def evaluate(
     test: Annotated[Path, typer.Option("--test", help="Rows to measure on.")],
     valid: Annotated[
         Path | None,
-        typer.Option(
-            "--valid", help="Rows of other videos to calibrate on; left out: the latest fifth of --train."
-        ),
+        typer.Option("--valid", help="Rows of others to calibrate on; left out: the latest fifth of --train."),
     ] = None,
     columns: Annotated[
         list[str] | None, typer.Option("--map", help="NAME=COLUMN: the files' column for one of our names.")
