@@ -11,7 +11,8 @@ from serving.security import PAGE_HEADERS
 
 _PAGE = b"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>API documentation</title><link rel="icon" href="data:,"><link rel="stylesheet" href="docs/swagger-ui.css"></head>
+<title>API documentation</title><link rel="icon" href="data:,">
+<link rel="stylesheet" href="docs/swagger-ui.css"></head>
 <body><div id="swagger-ui"><p>This page needs JavaScript; the same document is at
 <a href="openapi.json">openapi.json</a>.</p></div>
 <script src="docs/swagger-ui-bundle.js"></script><script src="docs/start.js"></script></body></html>
