@@ -99,7 +99,7 @@ class Prediction(TypedDict):
 
     viral_class: Annotated[str, Field(description="low, medium, high or ultra.")]
     viral_score: Annotated[
-        float, Field(ge=0, le=100, description="0-29 low, 30-59 medium, 60-84 high, 85-100 ultra.")
+        int, Field(ge=0, le=100, description="0-29 low, 30-59 medium, 60-84 high, 85-100 ultra.")
     ]
     confidence: Annotated[float, Field(description="Probability of viral_class.")]
     probabilities: Probabilities

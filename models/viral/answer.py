@@ -18,13 +18,13 @@ from models.viral.options import SCORE_RANGES
 TOP_VIEWS = 200_000_000
 
 
-def score(log_views: float, log_thresholds: Sequence[float]) -> float:
+def score(log_views: float, log_thresholds: Sequence[float]) -> int:
     """The whole-numbered score 0-100 of an expected log(1 + views), within its class's range."""
     place = bisect_right(log_thresholds, log_views)
     low, high = SCORE_RANGES[place]
     edges = (0.0, *log_thresholds, max(math.log1p(TOP_VIEWS), log_thresholds[-1] + 1.0))
     part = (log_views - edges[place]) / (edges[place + 1] - edges[place])
-    return float(min(low + math.floor(max(part, 0.0) * (high - low + 1)), high))
+    return int(min(low + math.floor(max(part, 0.0) * (high - low + 1)), high))
 
 
 def leading(chances: list[float], place: int) -> list[float]:

@@ -64,6 +64,10 @@ def join_predictions(observed: pa.Table, predictions: pa.Table) -> tuple[pa.Tabl
 INPUT_SCHEMA_NULLABLE = pa.schema([field.with_nullable(True) for field in INPUT_SCHEMA])
 
 
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
 def _row(record: Mapping[str, Any]) -> dict[str, Any]:
     inputs, answer = _object(record["inputs"]), _object(record["answer"])
     return {
@@ -71,7 +75,7 @@ def _row(record: Mapping[str, Any]) -> dict[str, Any]:
         "video_id": record["video_id"],
         "taken_at": record["taken_at"],
         "predicted_class": answer.get("viral_class"),
-        "predicted_score": answer.get("viral_score"),
+        "predicted_score": _number(answer.get("viral_score")),
         "predicted_version": record.get("version")
         or record.get("model_version")
         or answer.get("model_version"),

@@ -17,6 +17,7 @@ from models.viral.answer import answer
 from models.viral.booster import FastBooster
 from models.viral.calibration import Calibration
 from models.viral.features import FEATURES, feature_matrix, feature_row, feature_rows
+from models.viral.masking import CASES, known_case
 from models.viral.options import ViralOptions
 
 FORMAT = 1
@@ -28,10 +29,14 @@ class ViralPredictor:
     """Answers what class a video will be in at the horizon."""
 
     def __init__(
-        self, trees: str, calibration: Calibration, options: ViralOptions, facts: Mapping[str, Any]
+        self,
+        trees: str,
+        calibrations: tuple[Calibration, ...],
+        options: ViralOptions,
+        facts: Mapping[str, Any],
     ) -> None:
         self.options = options
-        self.calibration = calibration
+        self.calibrations = calibrations
         self.booster = FastBooster(trees)
         self._trees = trees
         self._facts = dict(facts)
@@ -46,7 +51,7 @@ class ViralPredictor:
             "classes": list(self.options.classes),
             "features": list(FEATURES),
             "options": self.options.describe(),
-            "calibration": asdict(self.calibration),
+            "calibration": _described(self.calibrations),
             "trees": self.booster.trees,
         }
 
@@ -76,7 +81,7 @@ class ViralPredictor:
             "trees_sha256": hashlib.sha256(trees).hexdigest(),
             "features": list(FEATURES),
             "options": self.options.describe(),
-            "calibration": asdict(self.calibration),
+            "calibration": _described(self.calibrations),
             "facts": self._facts,
         }
         return {TREES_FILE: trees, FACTS_FILE: json.dumps(facts, indent=1, sort_keys=True).encode()}
@@ -89,8 +94,9 @@ class ViralPredictor:
         log_views = float(row[_VIEWS])
         if math.isnan(log_views):
             raise InputError("views is missing.", hint="A prediction starts from the views at the snapshot.")
-        chances = self.calibration.probabilities(mu, log_views, self._log_thresholds)
-        expected = log_views + self.calibration.growth(mu)
+        calibration = self.calibrations[known_case(row)]
+        chances = calibration.probabilities(mu, log_views, self._log_thresholds)
+        expected = log_views + calibration.growth(mu)
         result = answer(self.options.classes, self._log_thresholds, chances, expected)
         if explain > 0:
             parts = self.booster.contributions(row)
@@ -114,7 +120,7 @@ def load(files: Mapping[str, bytes]) -> ViralPredictor:
         sha256 = stored["trees_sha256"]
         features = stored["features"]
         options = ViralOptions.restore(stored["options"])
-        calibration = Calibration(**{name: float(value) for name, value in stored["calibration"].items()})
+        calibrations = tuple(_calibration(stored["calibration"][case]) for case in CASES)
         facts = dict(stored["facts"])
     except (ValueError, KeyError, TypeError, AttributeError, SettingsError) as error:
         raise ModelInvalid(f"{FACTS_FILE} does not describe a viral model: {error!r}.") from None
@@ -123,13 +129,23 @@ def load(files: Mapping[str, bytes]) -> ViralPredictor:
             f"{FACTS_FILE} is of format {found[0]} and family '{found[1]}', not {FORMAT} and 'viral'."
         )
     _check_features(features)
-    if not all(map(math.isfinite, asdict(calibration).values())) or calibration.scale <= 0:
-        raise ModelInvalid(f"The calibration in {FACTS_FILE} is not usable: {calibration}.")
     if hashlib.sha256(files[TREES_FILE]).hexdigest() != sha256:
         raise ModelInvalid(
             f"{TREES_FILE} is not the file that {FACTS_FILE} was written with (SHA-256 differs)."
         )
-    return _build(files[TREES_FILE], calibration, options, facts)
+    return _build(files[TREES_FILE], calibrations, options, facts)
+
+
+def _described(calibrations: tuple[Calibration, ...]) -> dict[str, dict[str, float]]:
+    return {case: asdict(calibration) for case, calibration in zip(CASES, calibrations, strict=True)}
+
+
+def _calibration(stored: Mapping[str, Any]) -> Calibration:
+    """One calibration out of the file. Raises ValueError or TypeError where it is not usable."""
+    calibration = Calibration(**{name: float(value) for name, value in stored.items()})
+    if not all(map(math.isfinite, asdict(calibration).values())) or calibration.scale <= 0:
+        raise ValueError(f"the calibration is not usable: {calibration}")
+    return calibration
 
 
 def _check_features(features: Any) -> None:
@@ -145,12 +161,12 @@ def _check_features(features: Any) -> None:
 
 
 def _build(
-    trees: bytes, calibration: Calibration, options: ViralOptions, facts: Mapping[str, Any]
+    trees: bytes, calibrations: tuple[Calibration, ...], options: ViralOptions, facts: Mapping[str, Any]
 ) -> ViralPredictor:
     from lightgbm.basic import LightGBMError
 
     try:
-        predictor = ViralPredictor(trees.decode(), calibration, options, facts)
+        predictor = ViralPredictor(trees.decode(), calibrations, options, facts)
     except (LightGBMError, UnicodeDecodeError) as error:
         raise ModelInvalid(f"{TREES_FILE} is no LightGBM model: {error}.") from None
     if predictor.booster.names != list(FEATURES):

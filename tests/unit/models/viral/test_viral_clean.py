@@ -94,7 +94,7 @@ def test_without_an_id_the_title_creator_and_publication_identify_the_video():
 def test_of_a_video_and_time_that_come_twice_the_later_row_wins():
     good, bad = cleaned(GOOD, {**GOOD, "views": "11"}, {**GOOD, "video_id": "b"})
     assert [(row["video_id"], row["views"]) for row in good] == [("a", 11), ("b", 10)]
-    assert bad == {1: "the same video and time as row 2, which comes later and wins"}
+    assert bad == {1: "another row of the same video and time comes later and wins"}
 
 
 def test_times_without_zone_are_utc_and_numbers_are_since_1970():
