@@ -14,6 +14,6 @@ def sample_model(params: dict[str, Any] | None = None, size: WorldSize | None = 
     """A predictor fitted to the sample world; ``params`` overrides the family's own."""
     settings = load_settings()
     options = FAMILY.options(settings)
-    rows, _ = FAMILY.clean(make_world(date(2026, 11, 1), size=size), None)
+    rows, _ = FAMILY.clean(make_world(date(2026, 11, 1), size=size), None, None)
     roles = FAMILY.examples_from_rows({"train": rows}, options)
     return FAMILY.fit(roles["train"], roles["valid"], options, params or {}, settings.training_seed)

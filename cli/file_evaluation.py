@@ -97,7 +97,7 @@ def read_rows(family: Family, path: Path, mapping: Mapping[str, str]) -> FileRow
     chunks = list(read_chunks(path))
     raw = pa.concat_tables([chunk.table for chunk in chunks])
     try:
-        table, rejected = family.clean(raw, mapping or None)
+        table, rejected = family.clean(raw, mapping or None, None)
     except InputError as error:
         raise InputError(f"{path.name}: {error.message}", hint=error.hint) from None
     reasons = Counter(_kind(each.reason) for each in rejected)

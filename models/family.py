@@ -107,7 +107,8 @@ class Family:
         load: files of ``Predictor.to_files`` -> predictor. Raises ModelInvalid.
         examples_from_rows: (raw rows of plain files by role, options) -> examples by role; for
             ``assay evaluate``.
-        clean: (raw table, column mapping or None) -> (rows in the import schema, rejected rows).
+        clean: (raw table, column mapping or None, as_of or None) -> (rows in the import schema, rejected
+            rows). What lies after ``as_of`` is rejected.
         probe: a few realistic examples that a version must answer before it is promoted.
         check: (answers to probe) -> None. Raises ModelInvalid when an answer is not possible.
     """
@@ -127,7 +128,7 @@ class Family:
     fit: Callable[[pa.Table, pa.Table, Any, Mapping[str, Any], int], Predictor]
     evaluate: Callable[[Predictor, pa.Table, Any, int], Evaluation]
     load: Callable[[Mapping[str, bytes]], Predictor]
-    clean: Callable[[pa.Table, Mapping[str, str] | None], tuple[pa.Table, list[Rejected]]]
+    clean: Callable[[pa.Table, Mapping[str, str] | None, datetime | None], tuple[pa.Table, list[Rejected]]]
     examples_from_rows: Callable[[Mapping[str, pa.Table], Any], dict[str, pa.Table]]
     probe: Callable[[Any], pa.Table]
     check: Callable[[Sequence[Mapping[str, Any]], Any], None]

@@ -73,7 +73,7 @@ def import_file(
         family: whose ``clean`` checks the rows.
         path: the file.
         mapping: canonical name -> column of the file, where the names differ.
-        as_of: now; the time of the import's record.
+        as_of: now; rows that lie after it are rejected.
         rejects: where rejected rows go (default: ``<path>.rejected.csv``), with their number, the reason and
             their original values.
         dry_run: check everything, say what would happen, and change nothing (rejected rows are written).
@@ -92,7 +92,7 @@ def import_file(
     rows = rejected = 0
     with LOADS[family.name](engine, not dry_run) as load, _rejects_file(target) as reject:
         for chunk in read_chunks(path, chunk_rows):
-            good, bad = _clean(family, chunk, mapping)
+            good, bad = _clean(family, chunk, mapping, as_of)
             load.add(good)
             reject(chunk.table.column_names, bad)
             rows, rejected = rows + chunk.rows, rejected + len(bad)
@@ -114,9 +114,11 @@ def import_file(
     return result
 
 
-def _clean(family: Family, chunk: Chunk, mapping: Mapping[str, str] | None) -> tuple[pa.Table, list[Rejected]]:
+def _clean(
+    family: Family, chunk: Chunk, mapping: Mapping[str, str] | None, as_of: datetime
+) -> tuple[pa.Table, list[Rejected]]:
     """The chunk's good rows, and the bad ones in order, numbered as in the file (``clean`` counts from 1)."""
-    good, bad = family.clean(chunk.table, mapping)
+    good, bad = family.clean(chunk.table, mapping, as_of)
     numbered = [replace(each, row=chunk.numbers[each.row - 1]) for each in bad]
     return good, sorted([*chunk.broken, *numbered], key=lambda each: each.row)
 

@@ -53,8 +53,8 @@ def clean(
         if row not in unfit_cells.get(field, ()) and not (field == "video_id" and mangled[row]):
             reasons[row].append(reason)
     good = np.fromiter((not found for found in reasons), dtype=bool, count=len(reasons))
-    for row, by in _superseded(snapshots, good):
-        reasons[row].append(f"the same video and time as row {by + 1}, which comes later and wins")
+    for row in _superseded(snapshots, good):
+        reasons[row].append("another row of the same video and time comes later and wins")
         good[row] = False
     rejected = _rejected(table, reasons, np.flatnonzero(~good))
     return snapshots.filter(pa.array(good)).cast(SNAPSHOT_SCHEMA), rejected
@@ -131,8 +131,8 @@ def _failure(row: Any, column: str, check: str) -> tuple[int, str, str]:
     return int(row), field, f"{field} is absent" if check == "not_nullable" else f"{field} {check}"
 
 
-def _superseded(snapshots: pa.Table, good: np.ndarray) -> list[tuple[int, int]]:
-    """(row, the later row of the same video and time) among the good rows."""
+def _superseded(snapshots: pa.Table, good: np.ndarray) -> list[int]:
+    """Good rows whose video and time come again in a later row."""
     rows = np.flatnonzero(good)
     kept = snapshots.select(["video_id", "taken_at"]).filter(pa.array(good))
     codes = pc.dictionary_encode(kept["video_id"].combine_chunks()).indices.to_numpy()
@@ -140,7 +140,7 @@ def _superseded(snapshots: pa.Table, good: np.ndarray) -> list[tuple[int, int]]:
     order = np.lexsort((np.arange(len(rows)), times, codes))
     first, second = order[:-1], order[1:]
     same = (codes[first] == codes[second]) & (times[first] == times[second])
-    return [(int(rows[a]), int(rows[b])) for a, b in zip(first[same], second[same], strict=True)]
+    return [int(row) for row in rows[first[same]]]
 
 
 def _rejected(table: pa.Table, reasons: list[list[str]], rows: np.ndarray) -> list[Rejected]:
