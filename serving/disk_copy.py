@@ -8,11 +8,12 @@ pointer last: a reader sees a whole version or none.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,10 +51,11 @@ class DiskCopy:
         _check_name(version)
         self.folder.mkdir(parents=True, exist_ok=True)
         target = self.folder / version
-        if not self._is_whole(target, files):
-            self._write(target, files, facts)
-        _replace(self.folder / POINTER, version.encode())
-        self._prune(keep=version)
+        with _alone_in(self.folder):
+            if not self._is_whole(target, files):
+                self._write(target, files, facts)
+            _replace(self.folder / POINTER, version.encode())
+            self._prune(keep=version)
 
     def load(self) -> StoredModel:
         """The version that the pointer names.
@@ -103,11 +105,7 @@ class DiskCopy:
                 old = self.folder / f".{target.name}-{uuid.uuid4().hex}"
                 target.rename(old)
                 shutil.rmtree(old, ignore_errors=True)
-            try:
-                beside.rename(target)
-            except OSError:
-                if not self._is_whole(target, files):  # another worker was faster with the same version
-                    raise
+            beside.rename(target)
         finally:
             shutil.rmtree(beside, ignore_errors=True)
 
@@ -120,6 +118,19 @@ class DiskCopy:
             versions.sort(key=lambda path: path.stat().st_mtime, reverse=True)
             for path in versions[KEPT_VERSIONS - 1 :]:
                 shutil.rmtree(path, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock: the workers of a service save the same version at once. The kernel gives
+    a dead holder's lock back.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _check_name(name: str) -> None:
