@@ -137,8 +137,8 @@ def collect(settings: Settings, as_of: date, progress: Progress) -> None:
     progress.done(f"{WorldSize().days} versions of candidates, one a day")
 
 
-def build(settings: Settings, as_of: date, progress: Progress) -> None:
-    """Build the versions of the last two whole months."""
+def build(settings: Settings, as_of: date, progress: Progress) -> list[str]:
+    """Build the versions of the last two whole months; their names."""
     months = months_before(as_of, 2)
     for month in months:
         run_flow(
@@ -147,7 +147,9 @@ def build(settings: Settings, as_of: date, progress: Progress) -> None:
             {"month": month},
             on_log=lambda line: progress.say(line.message),
         )
-    progress.done(", ".join(f"viral/full/{month}" for month in months))
+    names = [f"viral/full/{month}" for month in months]
+    progress.done(", ".join(names))
+    return names
 
 
 def retrain(settings: Settings, progress: Progress) -> str:
@@ -202,7 +204,7 @@ def main() -> int:
         with steps.step("Collect the past days") as progress:
             collect(settings, as_of, progress)
         with steps.step("Build the monthly dataset versions") as progress:
-            build(settings, as_of, progress)
+            versions = build(settings, as_of, progress)
         with steps.step("Retrain viral, and promote it if it is better") as progress:
             version = retrain(settings, progress)
         with steps.step("Ask the version in production") as progress:
@@ -211,7 +213,7 @@ def main() -> int:
     except AssayError as error:
         console.print(f"[red]{error}[/red]")
         return 2
-    print_tour(console, settings, QUESTION, answer, steps.seconds)
+    print_tour(console, settings, QUESTION, answer, versions, steps.seconds)
     return 0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -18,6 +18,7 @@ def print_tour(
     settings: Settings,
     question: Mapping[str, Any],
     answer: Mapping[str, Any],
+    versions: Sequence[str],
     seconds: float,
 ) -> None:
     """Print the tour.
@@ -27,6 +28,7 @@ def print_tour(
         settings: those of the running platform; only addresses are shown, never a secret.
         question: what the service was asked.
         answer: what it answered.
+        versions: names of the dataset versions that were built, oldest first.
         seconds: how long the demo took.
     """
     places = Table(box=None, show_header=False, pad_edge=False)
@@ -56,7 +58,7 @@ def print_tour(
     tries.add_column(style="dim")
     tries.add_row("assay status", "health, address, uptime and memory of each part")
     tries.add_row("assay models list viral", "the versions and their figures")
-    tries.add_row("assay datasets diff viral/full", "what the newest month brought")
+    tries.add_row(f"assay datasets diff {' '.join(versions)}", "what the newest month brought")
     tries.add_row("assay train viral", "a challenger against the version in production")
     tries.add_row("assay predict viral views=150000 likes=12000", "ask the service from the shell")
     tries.add_row("assay down", "stop everything; the data stays in .assay")

@@ -103,7 +103,8 @@ def _beats_baselines(evaluation: Evaluation, settings: Settings) -> list[Check]:
 
 def _shown(comparison: Comparison, opponent: str, settings: Settings) -> str:
     verb = "better" if comparison.better else "not better beyond chance"
+    side = "lower" if comparison.difference >= 0 else "higher"
     return (
-        f"{verb} than {opponent} on the same rows: loss lower by {comparison.difference:.4f}, "
-        f"{settings.gate_confidence:.0%} interval {comparison.low:.4f} to {comparison.high:.4f}"
+        f"{verb} than {opponent} on the same rows: loss {side} by {abs(comparison.difference):.4f}, "
+        f"{settings.gate_confidence:.0%} interval of the gain {comparison.low:.4f} to {comparison.high:.4f}"
     )

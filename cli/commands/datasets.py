@@ -145,7 +145,7 @@ def _details(manifest: Any) -> dict[str, Any]:
         "built_from": [ref.name for ref in manifest.built_from],
         "supersedes": manifest.supersedes,
         "details": dict(manifest.details),
-        "schema": [_plain(column) for column in manifest.schema],
+        "schema": [{"name": column.name, "type": column.type} for column in manifest.schema],
         "parts": [_plain(part) for part in manifest.parts],
     }
 
