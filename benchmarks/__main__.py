@@ -67,8 +67,8 @@ def markdown(results: dict[str, dict[str, Any]]) -> str:
     lines = [
         "# Results",
         "",
-        "Written by `make bench`. Both sides of each ratio ran in the same run, on the same machine, one",
-        "after the other or interleaved. The machines are small, shared and noisy: read the ratios, not the absolutes.",
+        "Written by `make bench`. Both sides of each ratio ran in the same run, on the same machine, one after",
+        "the other or interleaved. The machines are small, shared and noisy: read ratios, not absolutes.",
         f"Taken on {platform.system()} {platform.machine()}, Python {platform.python_version()}.",
     ]
     for name, result in results.items():

@@ -83,7 +83,7 @@ class Settings(BaseSettings):
     prediction_spool_bytes: int = Field(
         2_147_483_648,
         ge=1_048_576,
-        description="Disk space for predictions that wait for the database; past it they are answered, not recorded.",
+        description="Disk space for predictions that wait for the database; past it none is recorded.",
     )
     require_api_key: bool = Field(
         False, description="Ask for X-API-Key on every endpoint, not only /metrics and /model/info."
