@@ -1,208 +1,33 @@
-"""`make demo`: the platform comes up, a sample world goes through it, and a tour is printed.
-
-Everything here is done as a user would do it: the import and the flows by name, the prediction over HTTP.
-Running it again finds what is there already and comes to the same end.
-"""
+"""`make demo`: the platform comes up, a sample world goes through it, and a tour is printed."""
 
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime
 
-import httpx
-import pyarrow.parquet as pq
 from rich.console import Console
-from rich.markup import escape
 
-from cli.flow_client import run_flow
 from config.errors import AssayError
-from config.settings import Settings, apply_tool_environment, load_settings
+from config.settings import load_settings
+from demo.progress import Steps
+from demo.story import QUESTION, ask, build, collect, import_world, retrain, start
 from demo.tour import print_tour
-from demo.world import WorldSize, make_world
-from local.stack import start_detached
-from local.state import RunFolder
-from models.family import get_family
-
-SEED = 7
-#: The video that the demo asks about: a good start by a mid-sized creator.
-QUESTION = {
-    "video_id": "demo-video",
-    "views": 150_000,
-    "likes": 12_000,
-    "comments": 450,
-    "shares": 2_890,
-    "bookmarks": 2_300,
-    "creator_followers": 85_000,
-    "creator_verified": False,
-    "video_duration": 45,
-    "title": "You won't believe this hack! #viral #fyp",
-}
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What a step says while it runs, and what came of it."""
-
-    say: Callable[[str], None]
-    done: Callable[[str], None]
-
-
-class Steps:
-    """Numbered steps on the console, each with what came of it and how long it took."""
-
-    def __init__(self, console: Console, count: int) -> None:
-        self.console, self.count, self.number = console, count, 0
-        self.began = time.monotonic()
-
-    @contextmanager
-    def step(self, title: str) -> Iterator[Progress]:
-        """Show ``title`` while the body runs, with what the body says meanwhile and at its end."""
-        self.number += 1
-        head = f"[bold]{self.number}/{self.count}[/bold] {title}"
-        outcome = ["done"]
-        began = time.monotonic()
-        with self.console.status(f"{head} ...") as status:
-            yield Progress(
-                say=lambda text: status.update(f"{head}: [dim]{escape(text)[:90]}[/dim]"),
-                done=lambda text: outcome.__setitem__(0, escape(text)),
-            )
-        self.console.print(f"{head}: {outcome[0]} [dim]({time.monotonic() - began:.0f} s)[/dim]")
-
-    @property
-    def seconds(self) -> float:
-        """Seconds since the first step began."""
-        return time.monotonic() - self.began
-
-
-def start(settings: Settings, progress: Progress) -> Settings:
-    """The settings, secrets included, of a running platform: started here unless it runs already."""
-    if RunFolder(settings.home).locked():
-        progress.done("it was running already")
-    else:
-        start_detached(settings, lambda waiting: progress.say(f"waiting for {', '.join(waiting)}"))
-        progress.done("every part is healthy")
-    settings = load_settings()
-    apply_tool_environment(settings)
-    return settings
-
-
-def import_world(settings: Settings, as_of: date) -> str:
-    """Write the sample world to a file and import it as a team would import theirs."""
-    from storage.database import make_engine
-    from tasks.importing import import_file
-
-    folder = settings.home / "demo"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "snapshots.parquet"
-    pq.write_table(make_world(as_of, SEED), path)
-    engine = make_engine(settings)
-    try:
-        result = import_file(
-            engine,
-            get_family("viral"),
-            path,
-            None,
-            as_of=datetime.now(UTC),
-            rejects=folder / "snapshots.rejected.csv",
-        )
-    finally:
-        engine.dispose()
-    stored = result.loaded + result.updated + result.unchanged
-    return (
-        f"{result.rows:,} snapshots read, {stored:,} in the database, "
-        f"{result.rejected} set aside in {folder / 'snapshots.rejected.csv'}"
-    )
-
-
-def months_before(as_of: date, count: int) -> list[str]:
-    """The ``count`` whole months before ``as_of``, oldest first, as YYYY-MM."""
-    months = []
-    first = as_of.replace(day=1)
-    for _ in range(count):
-        first = (first - timedelta(days=1)).replace(day=1)
-        months.append(first.strftime("%Y-%m"))
-    return months[::-1]
-
-
-def collect(settings: Settings, as_of: date, progress: Progress) -> None:
-    """Back-fill the collection of every past day in one flow run."""
-    first, last = as_of - timedelta(days=WorldSize().days), as_of - timedelta(days=1)
-    span = {"date": first.isoformat(), "until": last.isoformat()}
-    run_flow(settings, "collect-daily", span, on_log=lambda line: progress.say(line.message))
-    progress.done(f"{WorldSize().days} versions of candidates, one a day")
-
-
-def build(settings: Settings, as_of: date, progress: Progress) -> list[str]:
-    """Build the versions of the last two whole months; their names."""
-    months = months_before(as_of, 2)
-    for month in months:
-        run_flow(
-            settings,
-            "build-datasets-monthly",
-            {"month": month},
-            on_log=lambda line: progress.say(line.message),
-        )
-    names = [f"viral/full/{month}" for month in months]
-    progress.done(", ".join(names))
-    return names
-
-
-def retrain(settings: Settings, progress: Progress) -> str:
-    """Train a challenger; the version that is in production afterwards."""
-    result = run_flow(settings, "retrain-viral", {}, on_log=lambda line: progress.say(line.message))
-    outcome = "promoted" if result["promoted"] else "not promoted"
-    progress.done(
-        f"version {result['version']} {outcome}: macro-F1 {result['metrics.macro_f1']:.2f} on "
-        f"{result['rows.test']} rows it never saw. {result['reason']}"
-    )
-    if not result["production"]:
-        raise AssayError(
-            "No version is in production.", hint="The run in the Prefect UI says which gate failed."
-        )
-    return str(result["production"])
-
-
-def ask(settings: Settings, version: str, seconds: float = 30) -> dict[str, Any]:
-    """Ask the viral service about one video, once it serves ``version``.
-
-    Raises:
-        AssayError: it did not take the version up in time.
-    """
-    url = f"http://127.0.0.1:{settings.viral_port}/predict"
-    key = settings.ml_api_key.get_secret_value() if settings.ml_api_key else ""
-    deadline = time.monotonic() + seconds
-    while True:
-        response = httpx.post(url, json=QUESTION, headers={"X-API-Key": key}, timeout=10)
-        if response.status_code == 200 and response.json()["model_version"] == version:
-            answer: dict[str, Any] = response.json()
-            return answer
-        if time.monotonic() > deadline:
-            raise AssayError(
-                f"The viral service did not take up version {version} within {seconds:.0f} s "
-                f"(last answer: {response.status_code}).",
-                hint="Look at `assay logs viral`.",
-            )
-        time.sleep(0.5)
+from demo.world import WorldSize
 
 
 def main() -> int:
     """Run the demo; 0 when all of it worked."""
     console = Console()
-    as_of = datetime.now(UTC).date()
+    as_of, size = datetime.now(UTC).date(), WorldSize()
     console.print("[bold]Assay[/bold]: from collected predictions to a served production version\n")
     steps = Steps(console, 6)
     try:
         with steps.step("Start the platform") as progress:
             settings = start(load_settings(), progress)
         with steps.step("Load a sample world of three months") as progress:
-            progress.done(import_world(settings, as_of))
+            progress.done(import_world(settings, as_of, size))
         with steps.step("Collect the past days") as progress:
-            collect(settings, as_of, progress)
+            collect(settings, as_of, size, progress)
         with steps.step("Build the monthly dataset versions") as progress:
             versions = build(settings, as_of, progress)
         with steps.step("Retrain viral, and promote it if it is better") as progress:

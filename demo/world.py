@@ -158,13 +158,15 @@ def _table(
     def moments(days: np.ndarray) -> pa.Array:
         return pa.array(origin + (np.round(days * 86_400).astype("int64") * 1_000_000).astype("m8[us]"), stamp)
 
-    video_id = [f"v{number:06d}" for number in index.tolist()]
+    # ids carry the day, so that the worlds of two days do not run into one another
+    day = f"{start:%y%m%d}"
+    video_id = [f"v{day}-{number:05d}" for number in index.tolist()]
     for row in rng.integers(len(video_id), size=3):
         video_id[row] = "#NAME?"
     return pa.table(
         {
             "video_id": pa.array(video_id),
-            "creator_id": pa.array([f"c{number:04d}" for number in creator.tolist()]),
+            "creator_id": pa.array([f"c{day}-{number:04d}" for number in creator.tolist()]),
             "taken_at": moments(taken),
             "views": pa.array(views),
             "likes": pa.array(counts["likes"]),

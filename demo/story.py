@@ -1,0 +1,148 @@
+"""What the demo does, each step as a user would do it: the import, the flows by name, the question over HTTP.
+
+Every step may be done again: it finds what is there already and comes to the same end.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import httpx
+import pyarrow.parquet as pq
+
+from cli.flow_client import run_flow
+from config.errors import AssayError
+from config.settings import Settings, apply_tool_environment, load_settings
+from demo.progress import Progress
+from demo.world import WorldSize, make_world
+from local.stack import start_detached
+from local.state import RunFolder
+from models.family import get_family
+
+SEED = 7
+#: The video that the demo asks about: a good start by a mid-sized creator.
+QUESTION = {
+    "video_id": "demo-video",
+    "views": 150_000,
+    "likes": 12_000,
+    "comments": 450,
+    "shares": 2_890,
+    "bookmarks": 2_300,
+    "creator_followers": 85_000,
+    "creator_verified": False,
+    "video_duration": 45,
+    "title": "You won't believe this hack! #viral #fyp",
+}
+
+
+def start(settings: Settings, progress: Progress) -> Settings:
+    """The settings, secrets included, of a running platform: started here unless it runs already."""
+    if RunFolder(settings.home).locked():
+        progress.done("it was running already")
+    else:
+        start_detached(settings, lambda waiting: progress.say(f"waiting for {', '.join(waiting)}"))
+        progress.done("every part is healthy")
+    settings = load_settings()
+    apply_tool_environment(settings)
+    return settings
+
+
+def import_world(settings: Settings, as_of: date, size: WorldSize) -> str:
+    """Write the sample world to a file and import it as a team would import theirs; what came of it."""
+    from storage.database import make_engine
+    from tasks.importing import import_file
+
+    folder = settings.home / "demo"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "snapshots.parquet"
+    pq.write_table(make_world(as_of, SEED, size), path)
+    engine = make_engine(settings)
+    try:
+        result = import_file(
+            engine,
+            get_family("viral"),
+            path,
+            None,
+            as_of=datetime.now(UTC),
+            rejects=folder / "snapshots.rejected.csv",
+        )
+    finally:
+        engine.dispose()
+    stored = result.loaded + result.updated + result.unchanged
+    return (
+        f"{result.rows:,} snapshots read, {stored:,} in the database, "
+        f"{result.rejected} set aside in {folder / 'snapshots.rejected.csv'}"
+    )
+
+
+def months_before(as_of: date, count: int) -> list[str]:
+    """The ``count`` whole months before ``as_of``, oldest first, as YYYY-MM."""
+    months = []
+    first = as_of.replace(day=1)
+    for _ in range(count):
+        first = (first - timedelta(days=1)).replace(day=1)
+        months.append(first.strftime("%Y-%m"))
+    return months[::-1]
+
+
+def collect(settings: Settings, as_of: date, size: WorldSize, progress: Progress) -> None:
+    """Back-fill the collection of every past day in one flow run."""
+    first, last = as_of - timedelta(days=size.days), as_of - timedelta(days=1)
+    span = {"date": first.isoformat(), "until": last.isoformat()}
+    run_flow(settings, "collect-daily", span, on_log=lambda line: progress.say(line.message))
+    progress.done(f"{size.days} versions of candidates, one a day")
+
+
+def build(settings: Settings, as_of: date, progress: Progress) -> list[str]:
+    """Build the versions of the last two whole months; their names."""
+    months = months_before(as_of, 2)
+    for month in months:
+        run_flow(
+            settings,
+            "build-datasets-monthly",
+            {"month": month},
+            on_log=lambda line: progress.say(line.message),
+        )
+    names = [f"viral/full/{month}" for month in months]
+    progress.done(", ".join(names))
+    return names
+
+
+def retrain(settings: Settings, progress: Progress) -> str:
+    """Train a challenger; the version that is in production afterwards."""
+    result = run_flow(settings, "retrain-viral", {}, on_log=lambda line: progress.say(line.message))
+    outcome = "promoted" if result["promoted"] else "not promoted"
+    progress.done(
+        f"version {result['version']} {outcome}: macro-F1 {result['metrics.macro_f1']:.2f} on "
+        f"{result['rows.test']} rows it never saw. {result['reason']}"
+    )
+    if not result["production"]:
+        raise AssayError(
+            "No version is in production.", hint="The run in the Prefect UI says which gate failed."
+        )
+    return str(result["production"])
+
+
+def ask(settings: Settings, version: str, seconds: float = 30) -> dict[str, Any]:
+    """Ask the viral service about one video, once it serves ``version``.
+
+    Raises:
+        AssayError: it did not take the version up in time.
+    """
+    url = f"http://127.0.0.1:{settings.viral_port}/predict"
+    key = settings.ml_api_key.get_secret_value() if settings.ml_api_key else ""
+    deadline = time.monotonic() + seconds
+    while True:
+        response = httpx.post(url, json=QUESTION, headers={"X-API-Key": key}, timeout=10)
+        if response.status_code == 200 and response.json()["model_version"] == version:
+            answer: dict[str, Any] = response.json()
+            return answer
+        if time.monotonic() > deadline:
+            raise AssayError(
+                f"The viral service did not take up version {version} within {seconds:.0f} s "
+                f"(last answer: {response.status_code}).",
+                hint="Look at `assay logs viral`.",
+            )
+        time.sleep(0.5)
