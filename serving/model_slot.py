@@ -66,6 +66,8 @@ class ModelSlot:
             return (
                 "There is no model to answer with: the registry cannot be reached and there is no copy on disk."
             )
+        if view.production:
+            return f"There is no model to answer with yet: version {view.production} is being loaded."
         return "There is no model to answer with: no version has been promoted to production."
 
     def complaints(self) -> list[str]:

@@ -25,6 +25,7 @@ from serving.watcher import VersionSource, Watcher, connect_registry
 logger = logging.getLogger(__name__)
 
 GC_THRESHOLD = (20_000, 20, 50)
+FIRST_LOOK_SECONDS = 5.0
 
 
 class ServiceRuntime:
@@ -78,7 +79,8 @@ class ServiceRuntime:
         """Take the copy on disk into service, then follow the registry and ship records."""
         self.watcher.load_from_disk()
         self.recorder.start()
-        self.watcher.start()
+        # A worker with nothing on disk takes no request before it has looked: others beside it may answer.
+        self.watcher.start(wait=0.0 if self.slot.current else FIRST_LOOK_SECONDS)
         # What is loaded stays: out of the collector's sight. Requests leave no cycles: it need not look often.
         gc.collect()
         gc.freeze()

@@ -65,6 +65,7 @@ class Watcher:
         self._source: VersionSource | None = None
         self._retry_at: dict[str, float] = {}
         self._stopping = threading.Event()
+        self._looked = threading.Event()
         self._thread = threading.Thread(target=self._run, name="model-watcher", daemon=True)
 
     def load_from_disk(self) -> None:
@@ -77,9 +78,10 @@ class Watcher:
         except Exception as error:  # noqa: BLE001 - a damaged copy must not keep the service from starting
             logger.error("the copy on disk is not usable: %s", error)
 
-    def start(self) -> None:
-        """Begin to watch."""
+    def start(self, wait: float = 0.0) -> None:
+        """Begin to watch; wait at most ``wait`` seconds for the first look to end."""
         self._thread.start()
+        self._looked.wait(wait)
 
     def stop(self, timeout: float = 1.0) -> None:
         """End the thread; one that hangs in a network call is left to die with the process."""
@@ -93,6 +95,7 @@ class Watcher:
                 self.look()
             except Exception:
                 logger.exception("the watcher met a fault that it does not know")
+            self._looked.set()
             self._stopping.wait(self._settings.alias_poll_seconds)
 
     def look(self) -> None:
