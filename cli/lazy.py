@@ -18,7 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("cli.commands.doctor:doctor", "Check settings and machine, and say what to mend."),
     "import": ("cli.commands.importing:import_", "Load a CSV or Parquet file into the database."),
     "flows": ("cli.commands.flows:app", "List flows and run them, also for past days and months."),
-    "datasets": ("cli.commands.datasets:app", "List, show and compare dataset versions."),
+    "datasets": ("cli.commands.datasets:app", "List, show and compare dataset versions; review candidates."),
     "train": ("cli.commands.train:train", "Retrain a family now, gate and promote as on schedule."),
     "evaluate": (
         "cli.commands.evaluate:evaluate",

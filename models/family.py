@@ -111,6 +111,9 @@ class Family:
             rows). What lies after ``as_of`` is rejected.
         probe: a few realistic examples that a version must answer before it is promoted.
         check: (answers to probe) -> None. Raises ModelInvalid when an answer is not possible.
+        correct: (rows, row -> the label that an admin gave it, options) -> rows with those labels, for a family
+            that learns from more than the label; None: the label alone changes. Raises InputError for a label
+            that is none.
     """
 
     name: str
@@ -132,6 +135,7 @@ class Family:
     examples_from_rows: Callable[[Mapping[str, pa.Table], Any], dict[str, pa.Table]]
     probe: Callable[[Any], pa.Table]
     check: Callable[[Sequence[Mapping[str, Any]], Any], None]
+    correct: Callable[[pa.RecordBatch, Mapping[int, str], Any], pa.RecordBatch] | None = None
 
 
 def get_family(name: str) -> Family:

@@ -15,6 +15,7 @@ from storage.sources import read_sources
 from tasks.periods import day_window
 from tasks.platform import platform
 from tasks.policy import networked
+from tasks.reviewing import kind
 from tasks.runtime import now, run_id
 from tasks.versions import publish_and_record
 
@@ -30,7 +31,7 @@ def publish_candidates(family_name: str, day: dt.date) -> dict[str, Any]:
 
     Returns:
         Figures of the day: ``read`` (rows by source), ``matured``, ``without outcome``, ``examples``,
-        ``classes``, ``flagged`` (by reason), the version's ``dataset`` name and whether it is ``new``.
+        ``classes``, ``flagged`` (by kind of reason), the version's ``dataset`` name and whether it is ``new``.
     """
     with platform() as parts:
         family = get_family(family_name)
@@ -69,7 +70,7 @@ def _figures(
     family: Family, sources: Mapping[str, pa.Table], examples: pa.Table, window: Window, options: Any
 ) -> dict[str, Any]:
     matured = max(_matured(family, sources, window, options), examples.num_rows)
-    flags = Counter(str(reason) for reason in examples["flag"].drop_null().to_pylist())
+    flags = Counter(kind(reason) for reason in examples["flag"].drop_null().to_pylist())
     return {
         "read": {name: table.num_rows for name, table in sorted(sources.items())},
         "matured": matured,

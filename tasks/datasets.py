@@ -14,6 +14,7 @@ from storage.datasets.merge import Decision, MergePlan, Selection, Source, decis
 from storage.datasets.repository import Published
 from tasks.platform import Platform, platform
 from tasks.policy import networked
+from tasks.reviewing import correction
 from tasks.runtime import now, run_id
 from tasks.versions import publish_and_record
 
@@ -30,11 +31,7 @@ def publish_verified(family_name: str, month: str) -> dict[str, Any]:
     """
     with platform() as parts:
         family = get_family(family_name)
-        days = [
-            manifest
-            for manifest in _latest_of_each(parts, family_name, "candidates")
-            if manifest.period.startswith(f"{month}-")
-        ]
+        days = parts.datasets.latest_of_each(family_name, "candidates", f"{month}-")
         decisions = {
             candidate: Decision(review.decision, review.corrected_label)
             for candidate, review in reviews.latest_decisions(parts.engine, family_name).items()
@@ -55,9 +52,8 @@ def publish_full(family_name: str, month: str) -> dict[str, Any]:
     with platform() as parts:
         family = get_family(family_name)
         gold = parts.datasets.latest(family_name, "gold")
-        months = [
-            manifest for manifest in _latest_of_each(parts, family_name, "verified") if manifest.period <= month
-        ]
+        verified = parts.datasets.latest_of_each(family_name, "verified")
+        months = [manifest for manifest in verified if manifest.period <= month]
         versions = [*([gold] if gold else []), *months]
         if not versions:
             raise VersionNotFound(
@@ -65,15 +61,6 @@ def publish_full(family_name: str, month: str) -> dict[str, Any]:
             )
         plan = plan_merge(_sources(parts, versions), key=family.key)
         return _published(parts, family, "full", month, versions, plan)
-
-
-def _latest_of_each(parts: Platform, family: str, stage: str) -> list[Manifest]:
-    """The latest revision of each period, oldest period first."""
-    latest: dict[str, Manifest] = {}
-    for manifest in parts.datasets.list(family, stage):
-        if manifest.period not in latest or manifest.revision > latest[manifest.period].revision:
-            latest[manifest.period] = manifest
-    return [latest[period] for period in sorted(latest)]
 
 
 def _sources(parts: Platform, versions: Sequence[Manifest]) -> list[Source]:
@@ -91,7 +78,9 @@ def _published(
         stage=stage,
         period=month,
         schema=family.schema,
-        batches=merged(plan, _sources(parts, versions), schema=family.schema, label=family.label),
+        batches=merged(
+            plan, _sources(parts, versions), schema=family.schema, correct=correction(family, parts.settings)
+        ),
         made_by=MADE_BY,
         label=family.label,
         split="split",

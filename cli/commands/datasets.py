@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.commands.review import review
 from cli.output import human_bytes, print_fields, print_json, print_table, say
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ Name = Annotated[
 ]
 
 app = typer.Typer(no_args_is_help=True, help="Dataset versions: immutable parts and one manifest.")
+app.command()(review)
 
 
 @app.command("list")

@@ -7,6 +7,7 @@ from models.viral.acceptance import check, probe
 from models.viral.clean import clean
 from models.viral.evaluation import evaluate
 from models.viral.examples import collect, examples_from_rows, source_span
+from models.viral.labels import correct
 from models.viral.options import options_from_settings
 from models.viral.predictor import load
 from models.viral.schema import EXAMPLE_SCHEMA
@@ -33,4 +34,5 @@ FAMILY = Family(
     examples_from_rows=examples_from_rows,
     probe=probe,
     check=check,
+    correct=correct,
 )

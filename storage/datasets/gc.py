@@ -57,7 +57,7 @@ def _remove(
         by_series[naming.series_of_part(info.key) or ""].append(info)
     removed = []
     for series, infos in by_series.items():
-        with guard(f"dataset:{series}"):
+        with guard(naming.guard_name(series)):
             named = named_parts(series)
             for info in infos:
                 if info.key not in named and _still_old(store, info.key, before):

@@ -22,6 +22,8 @@ from config.errors import DatasetError
 
 #: Reads a source from its start: columns (None: all) -> batches. It must give the same rows each time.
 Source = Callable[[Sequence[str] | None], Iterator[pa.RecordBatch]]
+#: (rows, row -> the label that an admin gave it) -> the rows with those labels, and all that follows from them.
+Correct = Callable[[pa.RecordBatch, Mapping[int, str]], pa.RecordBatch]
 
 ACCEPT, REJECT, CORRECT = "accept", "reject", "correct"
 _HASH_KEYS = ("assay-merge-low!", "assay-merge-high")
@@ -164,9 +166,9 @@ def plan_merge(
 
 
 def merged(
-    plan: MergePlan, sources: Sequence[Source], *, schema: pa.Schema, label: str
+    plan: MergePlan, sources: Sequence[Source], *, schema: pa.Schema, correct: Correct
 ) -> Iterator[pa.RecordBatch]:
-    """Stream the rows that ``plan`` keeps, in the sources' order, in ``schema``, corrections applied.
+    """Stream the rows that ``plan`` keeps, in the sources' order, in ``schema``, corrections by ``correct``.
 
     Raises:
         DatasetError: a source gave another number of rows than in the first pass.
@@ -177,7 +179,9 @@ def merged(
             mask = keep[start : start + batch.num_rows]
             if len(mask) != batch.num_rows:
                 break
-            fitted = _corrected(conform(batch, schema), label, labels, start)
+            here = {row - start: label for row, label in labels.items() if 0 <= row - start < batch.num_rows}
+            fitted = conform(batch, schema)
+            fitted = correct(fitted, here) if here else fitted
             start += batch.num_rows
             if mask.all():
                 yield fitted
@@ -249,12 +253,10 @@ def _last_of_each(hashes: np.ndarray) -> np.ndarray:
     return last
 
 
-def _corrected(batch: pa.RecordBatch, label: str, labels: Mapping[int, str], start: int) -> pa.RecordBatch:
-    here = {row - start: value for row, value in labels.items() if start <= row < start + batch.num_rows}
-    if not here:
-        return batch
+def relabel(batch: pa.RecordBatch, labels: Mapping[int, str], *, label: str) -> pa.RecordBatch:
+    """``batch`` with other values in its column ``label``: a correction where a family says no more."""
     values = batch.column(label).to_pylist()
-    for row, value in here.items():
+    for row, value in labels.items():
         values[row] = value
     place = batch.schema.get_field_index(label)
     return batch.set_column(place, batch.schema.field(label), pa.array(values, batch.schema.field(label).type))

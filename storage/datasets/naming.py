@@ -82,6 +82,11 @@ def parse_manifest_key(key: str) -> tuple[str, str, str, int] | None:
     return None if revision == 1 else (family, stage, period, revision or 1)
 
 
+def guard_name(series: str) -> str:
+    """The lock that a commit, or the removal of a part, of ``series`` holds."""
+    return f"dataset:{series}"
+
+
 def part_key(series: str, sha256: str) -> str:
     """Where a part with that content lies."""
     return f"{PARTS}{series}/{sha256}.parquet"

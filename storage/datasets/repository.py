@@ -50,18 +50,13 @@ def no_guard(_name: str) -> contextlib.AbstractContextManager[None]:
     return contextlib.nullcontext()
 
 
-def guard_name(series: str) -> str:
-    """The lock that a commit, or the removal of a part, of ``series`` holds."""
-    return f"dataset:{series}"
-
-
 class DatasetRepository:
     """All dataset versions in one bucket.
 
     Args:
-        store: where parts and manifests lie. guard: held for the moment of the commit and of a removal.
-        Without it the store's create-once decides who
-            publishes (S3Store.create says where that is not enough).
+        store: where parts and manifests lie.
+        guard: held for the moment of the commit and of a removal. Without it the store's create-once decides
+            who publishes (S3Store.create says where that is not enough).
         part_bytes: the size at which a part is closed.
     """
 
@@ -133,7 +128,7 @@ class DatasetRepository:
         )
 
     def _commit(self, draft: Manifest) -> Published:
-        with self._guard(guard_name(draft.series)):
+        with self._guard(naming.guard_name(draft.series)):
             for _ in range(COMMIT_ATTEMPTS):
                 latest = self._latest_revision(draft.series)
                 if latest is not None and draft.same_content(latest):
@@ -192,6 +187,12 @@ class DatasetRepository:
     def list(self, family: str | None = None, stage: str | None = None) -> Manifests:
         """All versions with all revisions, sorted by family, stage, period and revision."""
         return [self._read(naming.manifest_key(*found)) for found in self._names(family, stage)]
+
+    def latest_of_each(self, family: str, stage: str, period: str = "") -> Manifests:
+        """The latest revision of each period that begins with ``period``, oldest period first."""
+        naming.check_stage(family, stage)
+        latest = {name[2]: name for name in self._names(family, stage) if name[2].startswith(period)}
+        return [self._read(naming.manifest_key(*name)) for name in latest.values()]
 
     def latest(self, family: str, stage: str) -> Manifest | None:
         """The latest revision of the latest period, if there is any."""

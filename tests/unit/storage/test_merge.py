@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pyarrow as pa
 import pytest
@@ -20,6 +21,7 @@ from storage.datasets.merge import (
     key_text,
     merged,
     plan_merge,
+    relabel,
 )
 from storage.reviews import candidate_key
 
@@ -29,6 +31,7 @@ SCHEMA = pa.schema(
     [("id", pa.string()), ("at", pa.timestamp("us", "UTC")), ("label", pa.string()), ("flag", pa.string())]
 )
 Row = tuple[str, int, str, str | None]
+CORRECT = partial(relabel, label="label")
 
 
 def source(rows: Sequence[Row], batch: int = 2) -> Source:
@@ -56,7 +59,7 @@ def merge(
         None if decisions is None else Selection("flag", decisions_by_key(decisions, key=KEY, schema=SCHEMA))
     )
     plan = plan_merge(sources, key=KEY, selection=selection)
-    rows = [row for batch in merged(plan, sources, schema=SCHEMA, label="label") for row in batch.to_pylist()]
+    rows = [row for batch in merged(plan, sources, schema=SCHEMA, correct=CORRECT) for row in batch.to_pylist()]
     hours = [(row["id"], int((row["at"] - START).total_seconds()) // 3600, row["label"]) for row in rows]
     return hours, dict(plan.report)
 
@@ -135,7 +138,7 @@ def test_a_source_that_changes_between_the_passes_is_noticed() -> None:
     plan = plan_merge([source([("a", 0, "low", None)])], key=KEY)
 
     with pytest.raises(DatasetError, match="changed while"):
-        list(merged(plan, [source([("a", 0, "low", None)] * 3)], schema=SCHEMA, label="label"))
+        list(merged(plan, [source([("a", 0, "low", None)] * 3)], schema=SCHEMA, correct=CORRECT))
 
 
 @given(st.lists(st.tuples(st.text("a|\\", max_size=3), st.text("b|\\", max_size=3)), unique=True))

@@ -1,10 +1,13 @@
 from datetime import timedelta
 
 import numpy as np
+import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.viral.labels import DAY_US, class_index, neighbours, outcome_index, previous_index
+from config.errors import InputError
+from models.viral.labels import DAY_US, class_index, correct, neighbours, outcome_index, previous_index
 from models.viral.options import ViralOptions
 
 HOUR = DAY_US // 24
@@ -65,3 +68,25 @@ def test_history_is_strictly_before_the_snapshot_and_not_long_ago():
 def test_a_class_begins_at_its_threshold():
     views = np.array([0, 49_999, 50_000, 499_999, 500_000, 1_999_999, 2_000_000, 10**12])
     assert class_index(views, ViralOptions()).tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+
+
+def corrected(views, label):
+    rows = pa.record_batch(
+        {"label": pa.array(["low", None]), "views_at_horizon": pa.array([10, views], pa.int64())}
+    )
+    first, second = correct(rows, {1: label}, ViralOptions()).to_pylist()
+    assert first == {"label": "low", "views_at_horizon": 10}
+    return second["label"], second["views_at_horizon"]
+
+
+def test_the_outcome_follows_a_corrected_label_to_the_nearest_count_of_its_class():
+    assert corrected(1_213, "medium") == ("medium", 50_000)
+    assert corrected(9_000_000, "high") == ("high", 1_999_999)
+    assert corrected(9_000_000, "low") == ("low", 49_999)
+    assert corrected(600_000, "high") == ("high", 600_000)
+    assert corrected(None, "ultra") == ("ultra", 2_000_000)
+
+
+def test_a_label_that_is_no_class_corrects_nothing():
+    with pytest.raises(InputError, match="'huge' is no viral class"):
+        corrected(5, "huge")
