@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from prefect import flow
+from prefect import State, flow
 
 from tasks.datasets import publish_full, publish_verified
 from tasks.outcomes import gather
@@ -12,6 +13,13 @@ from tasks.periods import families_to_run, month_to_build
 from tasks.report_text import datasets_report
 from tasks.reports import publish_report
 from tasks.runtime import build_run_name, scheduled_at
+
+
+def _publish(family: str, month: str) -> Iterator[State[dict[str, Any]]]:
+    verified = publish_verified(family, month, return_state=True)
+    yield verified
+    # a full set without the month that it is named after would be taken for the latest one
+    yield publish_full(family, month, return_state=True, wait_for=[verified])
 
 
 @flow(name="build-datasets-monthly", flow_run_name=build_run_name, validate_parameters=True)
@@ -23,11 +31,7 @@ async def build_datasets_monthly(month: str | None = None, families: list[str] |
         families: which families; empty means all.
     """
     chosen = month_to_build(month, scheduled_at())
-    built = gather(
-        publish(family, chosen, return_state=True)
-        for family in families_to_run(families)
-        for publish in (publish_verified, publish_full)
-    )
+    built = gather(state for family in families_to_run(families) for state in _publish(family, chosen))
     summary = {
         "month": chosen,
         "versions": [one["dataset"] for one in built.results],

@@ -39,13 +39,15 @@ def month_to_build(month: str | None, scheduled: dt.datetime) -> str:
     """``month`` checked, or the month before the scheduled moment, as ``YYYY-MM``.
 
     Raises:
-        InputError: not a month.
+        InputError: not a month, or one that has not begun: its full set would be the latest one until it has.
     """
+    first = scheduled.astimezone(dt.UTC).date().replace(day=1)
     if month is None:
-        first = scheduled.astimezone(dt.UTC).date().replace(day=1)
         return f"{first - dt.timedelta(days=1):%Y-%m}"
     if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", month):
         raise InputError(f"'{month}' is not a month.", hint="Write it as YYYY-MM, such as 2026-10.")
+    if month > f"{first:%Y-%m}":
+        raise InputError(f"{month} has not begun yet.", hint=f"The last month that has is {first:%Y-%m}.")
     return month
 
 

@@ -108,12 +108,35 @@ def test_a_month_holds_what_was_verified_and_full_holds_all_of_it(
     full = datasets.manifest("viral", "full", "2026-10")
     september = datasets.manifest("viral", "verified", "2026-09")
     assert (rejected["video_id"], rejected["taken_at"]) not in rows
-    assert rows[corrected["video_id"], corrected["taken_at"]]["label"] == "ultra"
+    settled = rows[corrected["video_id"], corrected["taken_at"]]
+    assert (settled["label"], settled["views_at_horizon"] >= 2_000_000) == ("ultra", True)
     assert all(row["flag"] is None for row in rows.values() if row["label"] != "ultra")
     assert full.rows == september.rows + october.rows == built["rows"]["viral/full/2026-10"]
     assert [ref.name for ref in full.built_from] == ["viral/verified/2026-09", "viral/verified/2026-10"]
     assert again["new_versions"] == 0
     assert "dropped: waiting for review" in report("build-datasets-monthly")
+
+
+def test_no_full_set_is_built_when_its_month_could_not_be_verified(
+    world: None, datasets: DatasetRepository, report: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tasks import datasets as building
+
+    def broken(*_arguments: object) -> None:
+        raise InputError("The decisions cannot be read.")
+
+    collect(date=DAY)
+    monkeypatch.setattr(building.reviews, "latest_decisions", broken)
+    with pytest.raises(FlowError, match="2 of 2 parts failed: The decisions cannot be read"):
+        build(month="2026-10")
+    assert datasets.list("viral", "full") == []
+    assert "decisions cannot be read" in report("build-datasets-monthly")
+
+
+def test_a_month_that_has_not_begun_is_refused(datasets: DatasetRepository) -> None:
+    with pytest.raises(InputError, match="2999-01 has not begun"):
+        build(month="2999-01")
+    assert datasets.list() == []
 
 
 def test_a_month_without_anything_says_what_failed_and_publishes_the_rest(

@@ -55,6 +55,8 @@ def test_a_day_is_a_half_open_span_in_utc() -> None:
 def test_a_month_is_the_one_before_unless_it_is_named() -> None:
     assert month_to_build(None, dt.datetime(2026, 1, 1, 1, tzinfo=dt.UTC)) == "2025-12"
     assert month_to_build("2026-02", MIDNIGHT) == "2026-02"
+    with pytest.raises(InputError, match="2026-04 has not begun yet"):
+        month_to_build("2026-04", MIDNIGHT)
 
 
 @pytest.mark.parametrize("month", ["2026-13", "2026", "26-01", "2026-1", "../2026-01"])
