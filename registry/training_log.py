@@ -170,8 +170,10 @@ def _log(
 
 
 def _parameters(training: Training) -> dict[str, Any]:
+    """Those that the model was fitted with, the family's own included, and what it was fitted to."""
+    fitted = training.predictor.info.get("params", {})
     rows = {f"rows_{name}": count for name, count in training.rows.items()}
-    return {**training.params, **rows, "dataset": training.dataset, "code": training.code}
+    return {**fitted, **training.params, **rows, "dataset": training.dataset, "code": training.code}
 
 
 def _report(folder: Path, training: Training) -> Path:

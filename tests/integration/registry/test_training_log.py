@@ -25,6 +25,7 @@ def test_a_training_carries_parameters_metrics_plots_dataset_and_code(
 
     assert run.info.status == "FINISHED"
     assert run.data.params["trees"] == "25"
+    assert run.data.params["learning_rate"] == "0.07"  # the family's own, which nobody named
     assert run.data.params["dataset"] == "viral/full/2026-10"
     assert run.data.metrics["macro_f1"] == pytest.approx(version.metrics["macro_f1"])
     assert "baseline/no_growth/log_loss" in run.data.metrics
