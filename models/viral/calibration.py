@@ -1,4 +1,4 @@
-"""From the predicted growth to the chances of the classes, calibrated on validation data.
+"""From the predicted growth to the chances of the classes, calibrated on rows that the trees have not seen.
 
 The trees predict ``mu``, the log of a video's log growth g:
 
@@ -10,9 +10,9 @@ On that scale what is left over is near logistic and of even width, and no growt
                     = sigmoid((mu + shift - z(t)) / scale)    else,
     z(t) = log(log1p(t) - log1p(views) + STEP)
 
-``shift`` and ``scale`` are those of the highest likelihood of the validation rows' classes (a cumulative-link
-model: McCullagh 1980, "Regression models for ordinal data"). ``slip`` is the small chance of what cannot
-be, such as a recount: it is shared by all classes.
+``shift`` and ``scale`` are those of the highest likelihood of the classes of rows whose ``mu`` comes from trees
+grown without their video (a cumulative-link model: McCullagh 1980, "Regression models for ordinal data").
+``slip`` is the small chance of what cannot be, such as a recount: it is shared by all classes.
 """
 
 from __future__ import annotations

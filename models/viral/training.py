@@ -61,18 +61,19 @@ def fit(
         seed: of the trees' sampling.
 
     Raises:
-        TrainingError: too few rows, an unknown parameter, or LightGBM refuses a value.
+        TrainingError: too few rows, one video only, an unknown parameter, or LightGBM refuses a value.
     """
     _check_rows("training", train)
     _check_rows("validation", valid)
     chosen = _parameters(params)
     rows = pa.concat_tables([train, valid])
+    folds = _folds(rows)
     classes = _classes(rows, options)
     matrix = np.vstack([feature_matrix(rows), feature_matrix(hide(rows, seed))])
     target = growth_target(rows["views"].to_numpy(), rows["views_at_horizon"].to_numpy())
     target = np.tile(target, COPIES)
     calibrations = _calibrate(
-        _held_out(matrix, target, np.tile(_folds(rows), COPIES), chosen, seed),
+        _held_out(matrix, target, np.tile(folds, COPIES), chosen, seed),
         known_cases(matrix),
         np.tile(np.log1p(rows["views"].to_numpy().astype(np.float64)), COPIES),
         np.tile(classes, COPIES),
@@ -143,17 +144,22 @@ def _held_out(
     predicted = np.empty(len(target))
     for fold in range(FOLDS):
         held = folds == fold
-        if held.all() or not held.any():
-            continue
-        predicted[held] = _grow(matrix[~held], target[~held], params, seed).predict(matrix[held])
+        if held.any():
+            predicted[held] = _grow(matrix[~held], target[~held], params, seed).predict(matrix[held])
     return predicted
 
 
 def _folds(rows: pa.Table) -> np.ndarray:
-    """(n,) fold of each row: videos by first sight, dealt out in turn, so that each fold has of all times."""
+    """(n,) fold of each row: videos by first sight, dealt out in turn, so that each fold has of all times.
+
+    Raises:
+        TrainingError: all rows are of one video, so that no trees can be grown without it.
+    """
     first_seen = epoch_us(rows["first_seen_at"]).to_numpy()
     videos = rows["video_id"].combine_chunks().dictionary_encode().indices.to_numpy()
     _, first_rows = np.unique(videos, return_index=True)
+    if len(first_rows) < 2:
+        raise TrainingError("All rows to train on are of one video.", hint="More videos are needed.")
     rank = np.empty(len(first_rows), dtype=np.int64)
     rank[np.lexsort((first_rows, first_seen[first_rows]))] = np.arange(len(first_rows))
     return rank[videos] % FOLDS

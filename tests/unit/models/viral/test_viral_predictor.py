@@ -151,6 +151,14 @@ def test_what_cannot_be_trained_on_is_told(parts, options):
         fit(train.slice(0, 19), valid, options, {}, 1)
     with pytest.raises(TrainingError, match="0 validation rows"):
         fit(train, valid.slice(0, 0), options, {}, 1)
+    with pytest.raises(TrainingError, match="of one video"):
+        fit(
+            pa.concat_tables([train.slice(0, 1)] * 20),
+            pa.concat_tables([train.slice(0, 1)] * 20),
+            options,
+            {},
+            1,
+        )
     with pytest.raises(TrainingError, match="no parameter depth"):
         fit(train, valid, options, {"depth": 3}, 1)
     with pytest.raises(TrainingError, match="LightGBM refuses"):
