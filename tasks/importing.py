@@ -89,6 +89,8 @@ def import_file(
             f"Nothing can be imported for family '{family.name}'.", hint=f"Families: {', '.join(LOADS)}."
         )
     target = rejects or path.with_name(f"{path.name}.rejected.csv")
+    if target.resolve() == path.resolve():
+        raise InputError(f"Rejected rows cannot go to {path} itself.", hint="Name another file for them.")
     rows = rejected = 0
     with LOADS[family.name](engine, not dry_run) as load, _rejects_file(target) as reject:
         for chunk in read_chunks(path, chunk_rows):

@@ -165,6 +165,14 @@ def test_a_file_of_something_else_is_answered_with_what_it_lacks(engine: Engine,
         do(engine, file)
 
 
+def test_rejects_never_go_over_the_file_that_they_come_from(engine: Engine, tmp_path: Path) -> None:
+    file = write(tmp_path / "v.csv", [line("a", 1)])
+    with pytest.raises(InputError, match="itself"):
+        do(engine, file, rejects=file)
+    assert file.exists()
+    assert count(engine) == 0
+
+
 def test_rejects_that_cannot_be_written_are_said_before_anything_is_loaded(
     engine: Engine, tmp_path: Path
 ) -> None:
