@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -100,14 +99,9 @@ def read_rows(family: Family, path: Path, mapping: Mapping[str, str]) -> FileRow
         table, rejected = family.clean(raw, mapping or None, None)
     except InputError as error:
         raise InputError(f"{path.name}: {error.message}", hint=error.hint) from None
-    reasons = Counter(_kind(each.reason) for each in rejected)
-    reasons.update(_kind(each.reason) for chunk in chunks for each in chunk.broken)
+    reasons = Counter(each.reason for each in rejected)
+    reasons.update(each.reason for chunk in chunks for each in chunk.broken)
     return FileRows(path, table, sum(chunk.rows for chunk in chunks), dict(reasons.most_common()))
-
-
-def _kind(reason: str) -> str:
-    """A reason without the numbers of its row, so that like reasons count together."""
-    return re.sub(r"\brow \d+", "a row", reason)
 
 
 def _mapping_of(path: Path, mapping: Mapping[str, str], files: Mapping[str, Path]) -> dict[str, str]:

@@ -52,7 +52,7 @@ def _numbers(column: Any, kind: pa.DataType) -> Any:
     if pa.types.is_boolean(column.type) or pa.types.is_temporal(column.type):
         return pa.nulls(len(column), kind)
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        text = pc.replace_substring_regex(texts(column), r"^(\d{1,3})((?:,\d{3})+)$", r"\1\2")
+        text = texts(column)
         plain = pc.replace_substring_regex(text, ",", "")
         grouped = pc.match_substring_regex(text, r"^-?\d{1,3}(,\d{3})+$")
         text = pc.if_else(grouped, plain, text)
