@@ -16,7 +16,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	@echo "Installing the environment (about 90 s the first time) ..."
 	@test -x $(BIN)/python || $$(command -v $(PYTHON) || echo python3) -m venv $(VENV)
 	@$(BIN)/python -m pip install -q -r requirements.lock 2> >(grep -v "is ignored: it is neither" >&2)
-	@$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e . 2> >(grep -v "is ignored: it is neither" >&2)
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install -q --no-deps --no-build-isolation -e . 2> >(grep -v "is ignored: it is neither" >&2)
 	@touch $@
 
 system: ## PostgreSQL from apt, where it is missing
