@@ -40,7 +40,7 @@ def publish_candidates(family_name: str, day: dt.date) -> dict[str, Any]:
         span = family.source_span(window, options)
         sources = read_sources(parts.engine, family_name, span.start, span.end)
         examples = family.collect(sources, window, options)
-        figures = _figures(family, sources, examples, window, options)
+        flagged = dict(sorted(Counter(map(kind, examples["flag"].drop_null().to_pylist())).items()))
         published = publish_and_record(
             parts,
             at=now(),
@@ -53,38 +53,30 @@ def publish_candidates(family_name: str, day: dt.date) -> dict[str, Any]:
             made_by=MADE_BY,
             label=family.label,
             split="split",
-            details=figures,
+            # of the rows alone: what else was read that day is for the report, and makes no new revision
+            details={"flagged": flagged},
         )
     manifest = published.manifest
+    matured = max(_matured(family, sources, window, options), examples.num_rows)
     return {
         "family": family_name,
         "day": day.isoformat(),
         "dataset": manifest.ref.name,
         "new": published.created,
         "classes": dict(manifest.classes),
-        **figures,
-    }
-
-
-def _figures(
-    family: Family, sources: Mapping[str, pa.Table], examples: pa.Table, window: Window, options: Any
-) -> dict[str, Any]:
-    matured = max(_matured(family, sources, window, options), examples.num_rows)
-    flags = Counter(kind(reason) for reason in examples["flag"].drop_null().to_pylist())
-    return {
         "read": {name: table.num_rows for name, table in sorted(sources.items())},
         "matured": matured,
         "without outcome": matured - examples.num_rows,
         "examples": examples.num_rows,
-        "flagged": dict(sorted(flags.items())),
+        "flagged": flagged,
     }
 
 
 def _matured(family: Family, sources: Mapping[str, pa.Table], window: Window, options: Any) -> int:
     """How many different moments of prediction had their horizon in ``window``."""
     horizon = getattr(options, "horizon", dt.timedelta())
-    kind = family.schema.field(family.time).type
-    start, end = (pa.scalar(moment - horizon, kind) for moment in (window.start, window.end))
+    moment_type = family.schema.field(family.time).type
+    start, end = (pa.scalar(moment - horizon, moment_type) for moment in (window.start, window.end))
     keys = []
     for table in sources.values():
         if set(family.key) <= set(table.column_names):

@@ -15,6 +15,7 @@ from config.errors import FlowError, InputError
 from storage import reviews
 from storage.bulk import load_snapshots
 from storage.datasets.repository import DatasetRepository
+from storage.predictions import insert_predictions
 from storage.versions import list_versions
 from tests.integration.flows.conftest import PREFECT_SOCKETS, Report
 from tests.viral_world import snapshots
@@ -74,6 +75,28 @@ def test_late_data_becomes_the_next_revision(engine: Engine, datasets: DatasetRe
     collect(date=DAY)
 
     assert datasets.manifest("viral", "candidates", DAY.isoformat()).revision == 2
+
+
+def test_what_adds_no_example_makes_no_revision(
+    world: None, datasets: DatasetRepository, engine: Engine, report: Report
+) -> None:
+    collect(date=DAY)
+    asked = dt.datetime(2026, 9, 28, 9, tzinfo=dt.UTC)
+    insert_predictions(
+        engine,
+        [
+            {
+                "id": "018f4f3e-0000-7000-8000-000000000001", "family": "viral", "entity_id": "seen-once",
+                "at": asked, "inputs": {"views": 5}, "answer": {"viral_class": "low"}, "model_version": "1",
+                "latency_ms": 1.0, "received_at": asked,
+            }
+        ],
+    )  # fmt: skip
+
+    collect(date=DAY)
+
+    assert datasets.manifest("viral", "candidates", DAY.isoformat()).revision == 1
+    assert "predictions 1" in report("collect-daily")
 
 
 def test_a_day_that_has_not_begun_is_refused(datasets: DatasetRepository) -> None:
