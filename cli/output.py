@@ -76,7 +76,9 @@ def print_table(
         return
     cells = [{name: _cell(row.get(name)) for name in columns} for row in rows]
     shown = _fitting(cells, list(columns), list(drop_when_narrow), console.width)
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    if title:
+        console.print(Text(title, style="italic"))  # not the table's own, which wraps at the table's width
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for name in shown:
         table.add_column(name.replace("_", " "), justify="right" if name in _RIGHT else "left", overflow="fold")
     for row in cells:

@@ -113,7 +113,7 @@ def _print_list(chosen: list[Flagged], limit: int, as_json: bool) -> None:
     if len(kinds) < len(chosen):
         print_table([{"rows": count, "flag": text} for text, count in kinds.most_common()], ["rows", "flag"])
     print_table(
-        [{**_plain(one), "key": one.name} for one in chosen[:limit]],
+        [{**_plain(one), "key": one.name, "decision": _said(one)} for one in chosen[:limit]],
         ["key", "label", "flag", "decision", "by"]
         if any(one.review for one in chosen)
         else ["key", "label", "flag"],
@@ -134,6 +134,11 @@ def _print_decision(decision: str, chosen: list[Flagged], as_json: bool) -> None
     say(f"{decision}: {len(chosen):,} candidates. It counts from the next build on:")
     for month in months:
         say(f"  assay flows run build-datasets-monthly --month {month}")
+
+
+def _said(one: Flagged) -> str:
+    made = one.review
+    return " ".join(filter(None, (made.decision, made.corrected_label))) if made else ""
 
 
 def _plain(one: Flagged) -> dict[str, Any]:
