@@ -47,7 +47,9 @@ class Application:
         started = perf_counter()
         request = Request(scope, receive)
         path: str = scope["path"]
-        methods = self._routes.get(path) or self._routes.get(path.rstrip("/"))
+        if path not in self._routes:
+            path = path.removesuffix("/")
+        methods = self._routes.get(path)
         response = await self._answer(request, path, methods)
         await respond(request, response, send)
         self._metrics.observe(path if methods else "other", response.status, perf_counter() - started)

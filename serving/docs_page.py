@@ -25,8 +25,10 @@ _START = b"""window.onload = () => SwaggerUIBundle({
 _TYPES = {"css": b"text/css; charset=utf-8", "js": b"text/javascript; charset=utf-8"}
 
 
-async def docs_page(_: Request) -> Response:
-    """The page itself."""
+async def docs_page(request: Request) -> Response:
+    """The page itself. Its links are relative, so that it works below any prefix, and for one address only."""
+    if request.scope["path"].endswith("/"):
+        return Response(b"", 308, headers=((b"location", b"../docs"),))
     return Response(_PAGE, content_type=b"text/html; charset=utf-8", headers=PAGE_HEADERS)
 
 

@@ -24,6 +24,9 @@ JSON = b"application/json"
 #: A client that sends too much is given this long to notice the answer before the connection closes.
 DRAIN_SECONDS = 1.0
 DRAIN_BYTES = 16 * 1024 * 1024
+#: A client that stops in the middle of its body does not hold its request for ever.
+BODY_SECONDS = 20.0
+MAX_PARAMETERS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +57,27 @@ class Request:
         return None
 
     def query(self, name: str) -> str | None:
-        """The last value of a query parameter."""
+        """The last value of a query parameter.
+
+        Raises:
+            Problem: 400 when there are too many parameters.
+        """
         raw = self.scope["query_string"]
         if not raw:
             return None
-        values = parse_qs(raw.decode("latin-1"), keep_blank_values=True, max_num_fields=50).get(name)
+        try:
+            found = parse_qs(raw.decode("latin-1"), keep_blank_values=True, max_num_fields=MAX_PARAMETERS)
+        except ValueError:
+            raise Problem(400, f"The query holds more than {MAX_PARAMETERS} parameters.") from None
+        values = found.get(name)
         return values[-1] if values else None
 
     async def json_body(self, limit: int) -> bytes:
         """The body of a request that says it is JSON (or says nothing), at most ``limit`` bytes.
 
         Raises:
-            Problem: 415 for another type, 413 for more bytes (they are not read), 400 when the client left.
+            Problem: 415 for another type, 413 for more bytes (they are not read), 408 when they do not come,
+                400 when the client left.
         """
         length: int | None = None
         for key, value in self.scope["headers"]:
@@ -76,22 +88,25 @@ class Request:
                 raise Problem(415, "The body must be JSON: send it with Content-Type: application/json.")
         if length is not None and length > limit:
             raise self._too_large(limit)
-        message = await self._receive()
-        body: bytes = message.get("body", b"")
-        if message.get("more_body"):
-            chunks, size = [body], len(body)
-            while message.get("more_body"):
-                message = await self._receive()
-                chunks.append(message.get("body", b""))
-                size += len(chunks[-1])
-                if size > limit:
-                    raise self._too_large(limit)
-            body = b"".join(chunks)
-        if message["type"] == "http.disconnect":
-            raise Problem(400, "The client went away before its request was complete.")
-        if len(body) > limit:
-            raise self._too_large(limit)
-        return body
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                return await self._read(limit)
+        except TimeoutError:
+            self.closing = True
+            raise Problem(408, f"The body was not complete after {BODY_SECONDS:.0f} seconds.") from None
+
+    async def _read(self, limit: int) -> bytes:
+        chunks, size, more = [], 0, True
+        while more:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise Problem(400, "The client went away before its request was complete.")
+            chunks.append(message.get("body", b""))
+            size += len(chunks[-1])
+            if size > limit:
+                raise self._too_large(limit)
+            more = message.get("more_body", False)
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     def _too_large(self, limit: int) -> Problem:
         self.closing = True

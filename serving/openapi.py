@@ -33,6 +33,7 @@ _PROBLEM = {
 _REASONS = {
     400: "The body is not a JSON object.",
     401: "No API key, or a wrong one.",
+    408: "The body did not come in time.",
     413: "The body is too large.",
     415: "The body does not say that it is JSON.",
     422: "A field does not fit; `errors` names each.",

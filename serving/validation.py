@@ -80,7 +80,10 @@ class BodyValidator:
         if kind == "missing":
             return f"{path} is required."
         if kind == "extra_forbidden":
-            near = difflib.get_close_matches(str(item["loc"][-1]), self._fields, n=1)
+            name = str(item["loc"][-1])
+            if name in self._fields:
+                return f"{path} does not belong there."
+            near = difflib.get_close_matches(name, self._fields, n=1)
             return f"{path} is not a known field." + (f" Did you mean {near[0]}?" if near else "")
         if kind == "int_parsing_size":
             return f"{path} is larger than any count can be."
@@ -108,10 +111,10 @@ class BodyValidator:
 def field_path(location: tuple[int | str, ...]) -> str:
     """``("videos", 3, "likes")`` -> ``videos[3].likes``; tags of a union's branches are left out."""
     path = ""
-    for part in location:
+    for at, part in enumerate(location):
         if isinstance(part, int):
             path += f"[{part}]"
-        elif part in ("bool", "int", "constrained-int"):
+        elif part in ("bool", "int", "constrained-int") and at and isinstance(location[at - 1], str):
             continue
         else:
             name = part[:100] if part.isidentifier() else f'"{part[:100]}"'

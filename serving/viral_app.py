@@ -22,7 +22,7 @@ from serving.viral_schema import (
 )
 
 TITLE = "Assay viral prediction"
-_FAULTS = (400, 401, 413, 415, 422, 503)
+_FAULTS = (400, 401, 408, 413, 415, 422, 503)
 
 
 def _explain_parameter(default: int) -> dict[str, Any]:

@@ -124,6 +124,19 @@ def test_other_methods_and_paths(service: Any, method: str, path: str, status: i
         assert not answer.content
 
 
+def test_spellings_of_a_path_are_counted_as_one(service: Any) -> None:
+    for path in ("/health", "/health/", "/health//", "/health///"):
+        service.ask("GET", path)
+    text = service.ask("GET", "/metrics", headers=KEY).text
+    assert 'assay_requests_total{path="/health",service="viral",status="200"} 2.0' in text
+    assert 'assay_requests_total{path="other",service="viral",status="404"} 2.0' in text
+
+
+def test_the_documentation_has_one_address(service: Any) -> None:
+    answer = service.ask("GET", "/docs/")
+    assert (answer.status_code, answer.headers["location"]) == (308, "../docs")
+
+
 def test_the_documentation_loads_nothing_from_elsewhere(service: Any) -> None:
     page = service.ask("GET", "/docs")
     assert page.status_code == 200

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -25,6 +26,7 @@ BAD_FIELDS: list[tuple[bytes, str, str]] = [
     (b"{}", "views", "views is required."),
     (b'{"views": 1, "likes": -5}', "likes", "likes must be 0 or more, not -5."),
     (b'{"views": 1, "viewz": 1}', "viewz", "viewz is not a known field. Did you mean views?"),
+    (b'{"views": 1, "bool": 1}', "bool", "bool is not a known field."),
     (b'{"views": 1, "song_duration": NaN}', "song_duration", "song_duration must be a finite number, not NaN."),
     (b'{"views": 1, "title": 7}', "title", "title must be a text, not a whole number."),
     (b'{"views": 1, "title": "a\\u0000"}', "title", "title must not contain the NUL character."),
@@ -72,6 +74,11 @@ def test_a_faulty_explain_in_the_query_is_named(service: Any) -> None:
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "explain")
 
 
+def test_a_query_with_too_many_parameters_is_a_400(service: Any) -> None:
+    answer = service.ask("POST", "/predict?" + "a=1&" * 60, json={"views": 1})
+    assert (answer.status_code, answer.json()["detail"]) == (400, "The query holds more than 50 parameters.")
+
+
 def test_a_batch_answers_in_order_and_is_explained_on_request_only(service: Any) -> None:
     videos = [{"views": views} for views in (3_000_000, 10, 600_000)]
     body = service.ask("POST", "/predict/batch", json={"videos": videos}).json()
@@ -106,6 +113,22 @@ def test_a_faulty_field_is_named_in_one_sentence(service: Any, body: bytes, fiel
 def test_a_faulty_batch_names_the_item_and_the_field(service: Any, videos: object, field: str) -> None:
     answer = service.ask("POST", "/predict/batch", json={"videos": videos})
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, field)
+
+
+def test_a_field_in_the_wrong_place_is_not_called_unknown(service: Any) -> None:
+    answer = service.ask("POST", "/predict/batch", json={"videos": [{"views": 1, "explain": 3}]})
+    assert answer.json()["detail"] == "videos[0].explain does not belong there."
+
+
+def test_a_body_that_stops_coming_is_a_408(service: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("serving.http.BODY_SECONDS", 0.05)
+
+    async def stopping() -> Any:
+        yield b'{"views"'
+        await asyncio.Event().wait()
+
+    answer = service.ask("POST", "/predict", content=stopping(), headers={"content-type": "application/json"})
+    assert (answer.status_code, answer.headers["connection"]) == (408, "close")
 
 
 @pytest.mark.parametrize(
