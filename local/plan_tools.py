@@ -114,7 +114,8 @@ def worker_part(settings: Settings) -> Part:
     """The worker that runs the flows, each in a process of its own."""
     pool = settings.prefect_work_pool
     limit = str(max(2, os.cpu_count() or 2))
-    extra = {"PREFECT_WORKER_QUERY_SECONDS": "1"}
+    # Prefect keeps a folder of a fixed name in the temporary folder, which another user may own
+    extra = {"PREFECT_WORKER_QUERY_SECONDS": "1", "TMPDIR": str(settings.home / "tmp")}
     return Part(
         name="worker",
         title="Prefect worker",

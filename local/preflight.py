@@ -26,7 +26,7 @@ def check_home(home: Path) -> None:
     """
     try:
         home.mkdir(parents=True, exist_ok=True)
-        for name in ("run", "logs"):
+        for name in ("run", "logs", "tmp"):
             (home / name).mkdir(exist_ok=True)
         probe = home / "run" / ".probe"
         probe.write_text("")

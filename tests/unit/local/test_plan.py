@@ -64,3 +64,7 @@ def test_every_port_and_address_setting_that_a_part_names_exists(tmp_path: Path)
 def test_a_plan_that_could_not_come_up_is_refused(parts: tuple[Part, ...], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         check_plan(parts)
+
+
+def test_the_worker_keeps_its_temporary_files_in_the_home_apart_from_other_users(tmp_path: Path) -> None:
+    assert parts_of(tmp_path)["worker"].environment["TMPDIR"] == str(tmp_path / "tmp")
