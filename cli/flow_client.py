@@ -91,6 +91,12 @@ class FlowClient:
             FlowError: no such deployment, parameters that it does not take, or Prefect is away.
         """
         deployment = self.deployment(name)
+        if strange := set(parameters or ()) - set(deployment.accepts):
+            # Prefect would start the run, which then crashes without a word
+            raise FlowError(
+                f"{name} takes no {', '.join(sorted(strange))}.",
+                hint=f"It takes {', '.join(deployment.accepts)}.",
+            )
         body = {
             "parameters": {**deployment.parameters, **(parameters or {})},
             "state": {"type": "SCHEDULED", "message": "asked for by hand"},

@@ -12,7 +12,7 @@ FINAL = frozenset({"COMPLETED", "FAILED", "CANCELLED", "CRASHED"})
 
 @dataclass(frozen=True)
 class Deployment:
-    """A deployment as Prefect has it."""
+    """A deployment as Prefect has it. ``accepts``: the names of its flow's parameters."""
 
     id: str
     name: str
@@ -20,6 +20,7 @@ class Deployment:
     cron: str | None
     paused: bool
     parameters: dict[str, Any]
+    accepts: tuple[str, ...]
     tags: tuple[str, ...]
 
 
@@ -68,6 +69,7 @@ def parse_deployment(one: Mapping[str, Any]) -> Deployment:
         cron=next((cron for cron in crons if cron), None),
         paused=bool(one.get("paused")),
         parameters=dict(one.get("parameters") or {}),
+        accepts=tuple((one.get("parameter_openapi_schema") or {}).get("properties") or ()),
         tags=tuple(one.get("tags") or ()),
     )
 

@@ -21,24 +21,24 @@ def run_and_report(
     settings: Settings, name: str, parameters: Mapping[str, Any], *, wait: bool, as_json: bool
 ) -> int:
     """Run the deployment ``name`` for a person who looks on; the exit code."""
+    from dataclasses import replace
+
     from cli.flow_client import FlowClient
 
     with FlowClient(settings) as client:
         run = client.start(name, parameters)
         say(f"Run {run.name} of {name}: {run_page(settings, run.id)}")
         if wait:
-            run = client.follow(
+            ended = client.follow(
                 run.id, on_state=_show_state, on_log=lambda line: _show_line(line.level, line.message)
             )
+            run = replace(ended, deployment=name)
         summary = client.summary(run.id) if run.ended else {}
     if as_json:
         print_json({**_plain(run), "summary": summary, "url": run_page(settings, run.id)})
     elif summary:
         print_fields(summary, title=run.name)
-    if run.ended and not run.succeeded:
-        say(f"The run ended as {run.state_name}: {run.message or 'no message'}")
-        return NOT_WELL
-    return 0
+    return NOT_WELL if run.ended and not run.succeeded else 0
 
 
 def run_page(settings: Settings, run_id: str) -> str:

@@ -28,7 +28,7 @@ def predict(
     settings = load_settings()
     inputs = _inputs(fields or [], json_file)
     address = url or f"http://127.0.0.1:{_port(settings, family)}"
-    batch = isinstance(inputs, list)
+    batch = "videos" in inputs
     key = settings.ml_api_key.get_secret_value() if settings.ml_api_key else None
     answer = _ask(f"{address.rstrip('/')}/predict{'/batch' if batch else ''}", inputs, key, family)
     if as_json or batch:
@@ -37,14 +37,18 @@ def predict(
         print_fields(answer)
 
 
-def _inputs(fields: list[str], json_file: Path | None) -> Any:
+def _inputs(fields: list[str], json_file: Path | None) -> dict[str, Any]:
     from config.errors import InputError
 
     if json_file is None and not fields:
         raise InputError("There is nothing to ask about.", hint="Give NAME=VALUE pairs, or --json-file FILE.")
     inputs: Any = _read(json_file) if json_file else {}
-    if fields and not isinstance(inputs, dict):
-        raise InputError("NAME=VALUE pairs go with one JSON object, not with a list.")
+    if not isinstance(inputs, (dict, list)):
+        raise InputError(f"{json_file} holds neither a JSON object nor a list of them.")
+    if isinstance(inputs, list):
+        if fields:
+            raise InputError("NAME=VALUE pairs go with one JSON object, not with a list.")
+        return {"videos": inputs}
     for field in fields:
         name, equals, value = field.partition("=")
         if not equals or not name:
@@ -58,9 +62,13 @@ def parse_value(text: str) -> Any:
     import json
 
     try:
-        return json.loads(text)
+        return json.loads(text, parse_constant=_refuse)
     except ValueError:
         return text
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is no number in JSON")
 
 
 def _read(path: Path) -> Any:
@@ -70,7 +78,8 @@ def _read(path: Path) -> Any:
     from config.errors import InputError
 
     try:
-        return json.loads(sys.stdin.read() if str(path) == "-" else path.read_text())
+        text = sys.stdin.read() if str(path) == "-" else path.read_text()
+        return json.loads(text, parse_constant=_refuse)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from None
     except ValueError as error:

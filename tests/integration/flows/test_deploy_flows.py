@@ -133,6 +133,8 @@ def test_an_unknown_deployment_and_a_wrong_parameter_are_named(deployed: Setting
             client.start("retrain-face")
         with pytest.raises(FlowError, match="families"):
             client.start("collect-daily", {"families": 5})
+        with pytest.raises(FlowError, match=r"collect-daily takes no month.*It takes date, until, families"):
+            client.start("collect-daily", {"month": "2026-10"})
 
 
 def test_with_prefect_away_both_sides_say_so(settings: Settings) -> None:

@@ -121,8 +121,9 @@ def test_a_malformed_option_of_a_run_is_named(
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("12", 12), ("1.5", 1.5), ("true", True), ("null", None), ("a day out", "a day out"), ("", "")],
-)
+    [("12", 12), ("1.5", 1.5), ("true", True), ("null", None), ("a day out", "a day out"), ("", ""),
+     ("NaN", "NaN"), ("Infinity", "Infinity")],
+)  # fmt: skip
 def test_a_value_on_the_command_line_has_the_type_it_looks_like(text: str, value: object) -> None:
     assert parse_value(text) == value
 
@@ -140,3 +141,39 @@ def test_a_prediction_of_nothing_and_of_an_unknown_family_is_refused(home: Path)
         call("predict", "viral")
     with pytest.raises(InputError, match="no service for 'nonsense'"):
         call("predict", "nonsense", "views=1")
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "body"),
+    [
+        ('{"views": 1}', "/predict", {"views": 1}),
+        ('[{"views": 1}, {"views": 2}]', "/predict/batch", {"videos": [{"views": 1}, {"views": 2}]}),
+        (
+            '{"videos": [{"views": 1}], "explain": 3}',
+            "/predict/batch",
+            {"videos": [{"views": 1}], "explain": 3},
+        ),
+    ],
+)
+def test_a_json_file_is_asked_as_one_or_as_a_batch(
+    home: Path, monkeypatch: pytest.MonkeyPatch, text: str, path: str, body: object
+) -> None:
+    asked: list[object] = []
+
+    def ask(url: str, inputs: object, *_: object) -> dict[str, str]:
+        asked.append((url, inputs))
+        return {}
+
+    monkeypatch.setattr("cli.commands.predict._ask", ask)
+    (home / "asked.json").write_text(text)
+    call("predict", "viral", "--json-file", str(home / "asked.json"), "--url", "http://service", "--json")
+    assert asked == [(f"http://service{path}", body)]
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"), [("7", "neither a JSON object nor a list"), ("NaN", "is not JSON")]
+)
+def test_a_json_file_that_cannot_be_asked_is_refused(home: Path, text: str, complaint: str) -> None:
+    (home / "asked.json").write_text(text)
+    with pytest.raises(InputError, match=complaint):
+        call("predict", "viral", "--json-file", str(home / "asked.json"))
