@@ -47,7 +47,8 @@ def check_rows(rows: RoleRows, family: Family) -> None:
     if empty:
         raise TrainingError(
             f"{rows.dataset} has no rows to {' and '.join(empty)} on.",
-            hint="Collect more days: outcomes are known only after the horizon.",
+            hint="Collect more days: outcomes are known only after the horizon. "
+            "If that setting was changed, collect and build the past again.",
         )
     classes = pc.unique(rows.train[family.label]).drop_null().to_pylist()
     if len(classes) < 2:

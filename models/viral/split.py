@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from models.splits import rows_by_role
+from models.viral.labels import microseconds
 from models.viral.options import ViralOptions
 from models.viral.schema import epoch_us, take_rows
 
@@ -20,9 +22,11 @@ def training_rows(examples: pa.Table, options: ViralOptions) -> tuple[pa.Table, 
     videos, and only those whose outcome was known before the cut. Where the examples are too few for that (a
     role stays empty), the videos are cut by time alone: the latest ones test, and of the rows that were
     settled before the first of them the latest videos are for validation.
+
+    A row whose outcome was observed at another horizon than that of ``options`` answers another question, and
+    is left out: the setting may have changed since the version was built.
     """
-    del options  # the outcome's own time tells when it was known
-    labelled = examples.filter(examples["label"].is_valid())
+    labelled = take_rows(examples, _at_horizon(examples, options))
     *parts, _ = rows_by_role(labelled, split="split", time="taken_at", known="horizon_at")
     if all(part.num_rows for part in parts):
         return parts[0], parts[1], parts[2]
@@ -31,6 +35,14 @@ def training_rows(examples: pa.Table, options: ViralOptions) -> tuple[pa.Table, 
         first_question = epoch_us(latest["taken_at"]).to_numpy().min()
         rest = take_rows(rest, epoch_us(rest["horizon_at"]).to_numpy() < first_question)
     return *latest_videos(rest, VALID_SHARE / (1 - TEST_SHARE)), latest
+
+
+def _at_horizon(examples: pa.Table, options: ViralOptions) -> np.ndarray:
+    """(n,) whether a row has a label, out of an observation near enough to the horizon."""
+    waited = pc.subtract(epoch_us(examples["horizon_at"]), epoch_us(examples["taken_at"]))
+    off = pc.abs(pc.subtract(waited, microseconds(options.horizon)))
+    near = pc.and_(pc.less_equal(off, microseconds(options.reach)), pc.is_valid(examples["label"]))
+    return np.asarray(pc.fill_null(near, False)).astype(bool)
 
 
 def latest_videos(examples: pa.Table, share: float) -> tuple[pa.Table, pa.Table]:

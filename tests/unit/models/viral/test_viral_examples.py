@@ -144,6 +144,10 @@ def test_too_few_rows_for_the_stable_split_are_cut_by_time(examples, options):
     assert [part.num_rows for part in training_rows(examples.slice(0, 0), options)] == [0, 0, 0]
 
 
+def test_outcomes_of_another_horizon_are_neither_taught_nor_tested(examples, options):
+    assert [part.num_rows for part in training_rows(examples, options.with_horizon(3))] == [0, 0, 0]
+
+
 def test_a_test_file_looks_back_into_the_training_file_but_not_the_other_way(snapshots, options):
     cut = pa.scalar(datetime(2026, 4, 5, tzinfo=UTC), TIME)
     early, late = (
