@@ -6,6 +6,7 @@ However the input comes in batches, the same rows make the same groups, and so t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -21,13 +22,20 @@ _BOOL_BYTES = 1
 _UNKNOWN_BYTES = 16
 
 
+class RowGroup(NamedTuple):
+    """Rows of a group, and the sum of their :func:`row_bytes`."""
+
+    rows: pa.RecordBatch
+    size: int
+
+
 def row_groups(
     batches: Iterable[pa.RecordBatch],
     schema: pa.Schema,
     *,
     group_bytes: int = GROUP_BYTES,
     group_rows: int = GROUP_ROWS,
-) -> Iterator[pa.RecordBatch]:
+) -> Iterator[RowGroup]:
     """The rows of ``batches`` in the columns and types of ``schema``, cut anew; every group has a row.
 
     Raises:
@@ -49,10 +57,17 @@ def row_groups(
             size += int(ends[stop - 1]) - before
             start = stop
             if rows >= group_rows or size >= group_bytes:
-                yield pa.concat_batches(pending)
+                yield RowGroup(_joined(pending), size)
                 pending, rows, size = [], 0, 0
     if pending:
-        yield pa.concat_batches(pending)
+        yield RowGroup(_joined(pending), size)
+
+
+def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    if len(batches) == 1:
+        return batches[0]
+    # the system's pool keeps memory of this size for the next group; Arrow's own would fetch and clear it anew
+    return pa.concat_batches(batches, memory_pool=pa.system_memory_pool())
 
 
 def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
@@ -117,7 +132,8 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _lengths(lengths: pa.Array) -> np.ndarray:
-    return pc.fill_null(lengths, 0).to_numpy(zero_copy_only=False).astype(np.int64)
+    known = pc.fill_null(lengths, 0) if lengths.null_count else lengths
+    return known.to_numpy(zero_copy_only=False).astype(np.int64)
 
 
 def _fixed_bytes(kind: pa.DataType) -> int:

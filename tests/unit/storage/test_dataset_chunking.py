@@ -46,11 +46,14 @@ def test_any_cut_gives_the_same_groups(
     limits = {"group_bytes": group_bytes, "group_rows": group_rows}
     whole = list(row_groups(table.to_batches(), SCHEMA, **limits))
     pieces = list(row_groups(cut(table, lengths), SCHEMA, **limits))
-    assert [group.num_rows for group in whole] == [group.num_rows for group in pieces]
-    assert pa.Table.from_batches(pieces, SCHEMA).equals(table)
-    assert all(1 <= group.num_rows <= group_rows for group in pieces)
+    assert [(group.rows.num_rows, group.size) for group in whole] == [
+        (group.rows.num_rows, group.size) for group in pieces
+    ]
+    assert pa.Table.from_batches([group.rows for group in pieces], SCHEMA).equals(table)
+    assert all(1 <= group.rows.num_rows <= group_rows for group in pieces)
     for group in pieces:
-        sizes = row_bytes(group)
+        sizes = row_bytes(group.rows)
+        assert group.size == sizes.sum()
         assert sizes[:-1].sum() < group_bytes  # only its last row may have filled it
 
 
@@ -62,7 +65,7 @@ def test_the_size_of_a_row_is_that_of_its_values() -> None:
 
 def test_columns_are_found_by_name_and_cast_to_the_schema() -> None:
     schema = pa.schema([("a", pa.int64()), ("b", pa.string())])
-    (group,) = row_groups([pa.record_batch({"b": ["x"], "a": pa.array([1], pa.int8())})], schema)
+    ((group, _),) = row_groups([pa.record_batch({"b": ["x"], "a": pa.array([1], pa.int8())})], schema)
     assert group.schema == schema
     assert group.to_pylist() == [{"a": 1, "b": "x"}]
 
