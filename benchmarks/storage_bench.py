@@ -1,8 +1,14 @@
 """Dataset versions against the raw store's own copy of the same bytes, and the memory that they take.
 
-``run()`` gives rows of figures. The rows of data are like those of the viral family: keys, times, counts,
-shares, titles and labels. ``python -c "from benchmarks.storage_bench import memory; print(memory(5.0))"``
-measures the memory with 5 GB.
+``run()`` gives rows of figures for two kinds of rows: examples of the viral family as the family itself makes
+them of the sample world, and photos of 20 KB. Bytes are counted in two ways, each the same on both sides:
+
+- rows' bytes: what the rows take as plain Arrow. The store copies objects that hold just that. It is what a
+  user has to move.
+- stored bytes: what the version takes in the store. The store copies the version's own objects. The better a
+  version compresses, the fewer bytes the same work is counted as.
+
+``python -c "from benchmarks.storage_bench import memory; print(memory(5.0))"`` measures memory with 5 GB.
 """
 
 from __future__ import annotations
@@ -10,167 +16,134 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections import defaultdict
+from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
+from benchmarks.storage_data import PHOTO_SCHEMA, TABLE_SCHEMA, examples, photos, table
 from storage.datasets import DatasetRepository, Manifest
+from storage.datasets.chunking import row_groups
+from storage.datasets.encoding import encode
 from storage.objects import ObjectStore
 from storage.objects_local import LocalStore
 
-BATCH_ROWS = 65_536
-ROUNDS = 3
-READ_BYTES = 1 << 20
-SPEED_BATCHES = 64  # about 0.65 GB of rows
-SCHEMA = pa.schema(
-    [
-        ("video_id", pa.string()),
-        ("creator_id", pa.string()),
-        ("taken_at", pa.timestamp("us", "UTC")),
-        *((f"count_{number}", pa.int64()) for number in range(8)),
-        *((f"share_{number}", pa.float64()) for number in range(4)),
-        ("title", pa.string()),
-        ("label", pa.string()),
-        ("split", pa.string()),
-    ]
-)
+ROUNDS = 5
+TIMES = 3  # the examples, over and over: some 0.8 GB of rows
+PHOTO_BATCHES = 52
+WRITTEN = ("copy/", "datasets/viral/full/2026-02/", "metadata/viral/full/2026-02")
+BATCHES_AN_OBJECT = 6  # some 128 MB
+#: what the memory is measured with: batches, their schema, and the bytes that a batch takes in the store
+KINDS: dict[str, tuple[Callable[[int], Iterator[pa.RecordBatch]], pa.Schema, float]] = {
+    "table": (table, TABLE_SCHEMA, 5.7e6),
+    "photos": (photos, PHOTO_SCHEMA, 20.6e6),
+}
 
 
 def run() -> list[dict[str, Any]]:
-    """Write and read speed in MB/s of stored bytes, and peak memory with 1 GB."""
+    """Write and read speed in MB/s, and peak memory with 1 GB stored."""
     folder = Path(tempfile.mkdtemp(prefix="assay-bench-", dir=os.environ.get("ASSAY_BENCH_DIR")))
     try:
-        return [*speed(LocalStore(folder / "objects"), "folder"), *memory(1.0, folder)]
+        rows = []
+        for kind, batches in (("examples", examples() * TIMES), ("photos", list(photos(PHOTO_BATCHES)))):
+            rows += speed(LocalStore(folder / kind), kind, batches)
+            shutil.rmtree(folder / kind)
+        return [*rows, *memory(1.0, folder)]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def speed(store: ObjectStore, name: str) -> list[dict[str, Any]]:
-    """Write and read of a version against the store's own copy of the same bytes; medians of a few rounds.
+def speed(store: ObjectStore, kind: str, batches: list[pa.RecordBatch]) -> list[dict[str, Any]]:
+    """Write and read of a version against the store's own copy; the best of a few rounds, all in turn.
 
     The store's own copy is an object read from it and put back under another key, safe on the disk, as any
-    client would copy a version. The rows without a target say what each way costs against less than a copy: a
-    put of bytes that are in memory, and a read that goes to an unflushed file.
+    client would copy a version.
     """
-    batches = list(sample(SPEED_BATCHES))
     repository = DatasetRepository(store)
     manifest = publish(repository, batches, "2026-01")
-    parts = [store.get(part.key) for part in manifest.parts]
-    seconds: dict[str, list[float]] = defaultdict(list)
+    put_plain(store, batches)
+    seconds: dict[str, float] = {}
 
-    def measure(what: str, action: Callable[[], object], *, cold: bool = False) -> None:
-        if cold:
-            forget_cache(store)
+    def measure(what: str, action: Callable[[], object]) -> None:
         started = time.perf_counter()
         action()
-        seconds[what].append(time.perf_counter() - started)
+        seconds[what] = min(seconds.get(what, float("inf")), time.perf_counter() - started)
+        for prefix in WRITTEN:  # every round finds the disk and the system's cache as the one before did
+            for info in list(store.list(prefix)):
+                store.delete(info.key)
 
-    with tempfile.NamedTemporaryFile(dir=os.environ.get("ASSAY_BENCH_DIR")) as file:
-        for turn in range(ROUNDS):
-            measure("publish", partial(publish, repository, batches, f"2026-{turn + 2:02d}"))
-            measure("put", partial(put_all, store, parts, turn))
-            for cold in (True, False):
-                measure(f"drain {cold}", partial(drain, repository, manifest), cold=cold)
-                measure(f"out {cold}", partial(copy_out, store, manifest, Path(file.name)), cold=cold)
-            measure("copy", partial(copy_inside, store, manifest, turn))
-    size = manifest.size / 1e6
-    speeds = {what: size / statistics.median(taken) for what, taken in seconds.items()}
+    for _ in range(ROUNDS):
+        measure("write", partial(publish, repository, batches, "2026-02"))
+        measure("copy rows", partial(copy, store, "plain/"))
+        measure("read", partial(drain, repository, manifest))
+        measure("copy stored", partial(copy, store, "datasets/viral/full/2026-01/"))
+        measure("encode", partial(encode_alone, batches))
+    plain = sum(batch.nbytes for batch in batches) / 1e6
+    stored = manifest.size / 1e6
+    held = (
+        f"{manifest.rows:,} rows, {plain:.0f} MB as Arrow, {manifest.size / manifest.rows:,.0f} B a row stored"
+    )
+
+    def row(figure: str, ours: str, other: str, size: float, note: str) -> dict[str, Any]:
+        return {
+            "figure": f"dataset {figure}, {kind}",
+            "ours": size / seconds[ours],
+            "other": size / seconds[other],
+            "ratio": seconds[other] / seconds[ours],
+            "unit": "MB/s",
+            "note": f"{note}; other: the store's own copy",
+        }
+
     return [
-        row(f"dataset write ({name})", speeds, "publish", "copy", "the store's own copy, target 0.5", size),
-        row(f"dataset read ({name})", speeds, "drain False", "copy", "the store's own copy, target 0.5", size),
-        row(f"dataset write ({name})", speeds, "publish", "put", "put of the bytes in memory, no target", size),
-        row(
-            f"dataset read, cold ({name})", speeds, "drain True", "out True", "read to a file, no target", size
-        ),
-        row(
-            f"dataset read, warm ({name})",
-            speeds,
-            "drain False",
-            "out False",
-            "read to a file, no target",
-            size,
-        ),
+        row("write", "write", "copy rows", plain, f"rows' bytes, target 0.5; {held}"),
+        row("read", "read", "copy rows", plain, "rows' bytes, target 0.5"),
+        row("write, stored", "write", "copy stored", stored, "stored bytes, target 0.5"),
+        row("read, stored", "read", "copy stored", stored, "stored bytes, target 0.5"),
+        row("encoding alone", "encode", "copy stored", stored, "stored bytes, one thread, nothing put"),
     ]
 
 
 def memory(gigabytes: float, folder: Path | None = None) -> list[dict[str, Any]]:
-    """Peak memory of a process that writes, and of one that reads, a version of that many GB."""
-    own = Path(tempfile.mkdtemp(prefix="assay-bench-", dir=folder or os.environ.get("ASSAY_BENCH_DIR")))
-    try:
-        rows = []
-        for what in ("write", "read"):
-            command = [
-                sys.executable,
-                "-m",
-                "benchmarks.storage_bench",
-                what,
-                str(own / "objects"),
-                str(gigabytes),
-            ]
-            done = subprocess.run(command, check=True, capture_output=True, text=True)
-            found = json.loads(done.stdout)
-            note = f"{found['bytes'] / 1e9:.2f} GB stored, {found['rows']:,} rows, {found['seconds']:.0f} s"
-            rows.append(
-                {
-                    "figure": f"dataset version {what}: peak memory",
-                    "ours": found["peak_mb"],
-                    "other": 1024.0,
-                    "ratio": found["peak_mb"] / 1024.0,
-                    "unit": "MB",
-                    "note": f"{note}; the bound is 1 GB",
-                }
-            )
-        return rows
-    finally:
-        shutil.rmtree(own, ignore_errors=True)
+    """Peak memory of a process that writes, and of one that reads, a version of that many GB, of each kind."""
+    rows = []
+    for kind in KINDS:
+        own = Path(tempfile.mkdtemp(prefix="assay-bench-", dir=folder or os.environ.get("ASSAY_BENCH_DIR")))
+        try:
+            rows += [_memory(what, kind, own / "objects", gigabytes) for what in ("write", "read")]
+        finally:
+            shutil.rmtree(own, ignore_errors=True)
+    return rows
 
 
-def sample(count: int, seed: int = 7) -> Iterator[pa.RecordBatch]:
-    """``count`` batches of rows, all different and no easier to compress than real ones."""
-    random = np.random.default_rng(seed)
-    rows = BATCH_ROWS
-    words = pa.array(
-        ["funny", "dance", "recipe", "review", "how to", "live", "cat", "travel", "news", "day in a life"]
-    )
-    for turn in range(count):
-        number = np.arange(turn * rows, (turn + 1) * rows)
-        columns: list[Any] = [
-            texts("v", random.integers(0, 1 << 48, rows)),
-            texts("c", random.integers(0, 50_000, rows)),
-            pa.array(1_700_000_000_000_000 + number * 1_000_003, pa.timestamp("us", "UTC")),
-            *(random.lognormal(6 + column / 2, 2, rows).astype(np.int64) for column in range(8)),
-            *(random.random(rows) for _ in range(4)),
-            pa.compute.binary_join_element_wise(
-                *(words.take(pa.array(random.integers(0, len(words), rows))) for _ in range(4)), " "
-            ),
-            pa.array(["low", "medium", "high", "ultra"]).take(
-                pa.array(random.choice(4, rows, p=[0.7, 0.2, 0.08, 0.02]))
-            ),
-            pa.array(["train", "valid", "test"]).take(pa.array(random.choice(3, rows, p=[0.7, 0.15, 0.15]))),
-        ]
-        yield pa.record_batch(columns, schema=SCHEMA)
+def _memory(what: str, kind: str, folder: Path, gigabytes: float) -> dict[str, Any]:
+    command = [sys.executable, "-m", "benchmarks.storage_bench", what, kind, str(folder), str(gigabytes)]
+    found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    note = f"{found['bytes'] / 1e9:.2f} GB stored, {found['rows']:,} rows, {found['seconds']:.0f} s"
+    return {
+        "figure": f"dataset version {what}, {kind}: peak memory",
+        "ours": found["peak_mb"],
+        "other": 1024.0,
+        "ratio": found["peak_mb"] / 1024.0,
+        "unit": "MB",
+        "note": f"{note}; the bound is 1 GB",
+    }
 
 
-def texts(letter: str, numbers: np.ndarray) -> pa.Array:
-    return pa.compute.binary_join_element_wise(letter, pa.array(numbers).cast(pa.string()), "")
-
-
-def publish(repository: DatasetRepository, batches: Any, period: str) -> Manifest:
+def publish(
+    repository: DatasetRepository, batches: Any, period: str, schema: pa.Schema | None = None
+) -> Manifest:
     return repository.publish(
         family="viral",
         stage="full",
         period=period,
-        schema=SCHEMA,
+        schema=schema or batches[0].schema,
         batches=batches,
         made_by="benchmark",
         label="label",
@@ -178,60 +151,43 @@ def publish(repository: DatasetRepository, batches: Any, period: str) -> Manifes
     ).manifest
 
 
-def put_all(store: ObjectStore, parts: list[bytes], turn: int) -> None:
-    for number, part in enumerate(parts):
-        store.put(f"raw/{turn}/{number}", part)
+def put_plain(store: ObjectStore, batches: list[pa.RecordBatch]) -> None:
+    """The rows as they are in memory."""
+    for number, start in enumerate(range(0, len(batches), BATCHES_AN_OBJECT)):
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, batches[0].schema) as writer:
+            for batch in batches[start : start + BATCHES_AN_OBJECT]:
+                writer.write_batch(batch)
+        store.put(f"plain/{number}", memoryview(sink.getvalue()))
 
 
-def copy_inside(store: ObjectStore, manifest: Manifest, turn: int) -> None:
-    """The store's own copy of the version."""
-    for number, part in enumerate(manifest.parts):
-        with store.open(part.key) as file:
-            store.put(f"copy/{turn}/{number}", file)
+def copy(store: ObjectStore, prefix: str) -> None:
+    """The store's own copy of the objects under ``prefix``."""
+    for info in list(store.list(prefix)):
+        with store.open(info.key) as file:
+            store.put(f"copy/{info.key}", file)
 
 
-def copy_out(store: ObjectStore, manifest: Manifest, target: Path) -> None:
-    """Every byte of the version in a file."""
-    with target.open("wb") as sink:
-        for part in manifest.parts:
-            with store.open(part.key) as file:
-                shutil.copyfileobj(file, sink, READ_BYTES)
+def encode_alone(batches: list[pa.RecordBatch]) -> None:
+    """All that a write does to the rows before it hashes and puts them, in one thread."""
+    schema = batches[0].schema
+    for group in row_groups(batches, schema):
+        encode(deque([group.rows]), schema)
 
 
 def drain(repository: DatasetRepository, manifest: Manifest) -> int:
     return sum(batch.num_rows for batch in repository.batches(manifest))
 
 
-def forget_cache(store: ObjectStore) -> None:
-    """Have the system forget what it keeps of the store's files in memory."""
-    if isinstance(store, LocalStore):
-        for info in store.list():
-            with store.open(info.key) as file:
-                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-
-
-def row(
-    figure: str, speeds: dict[str, float], ours: str, other: str, against: str, size: float
-) -> dict[str, Any]:
-    return {
-        "figure": figure,
-        "ours": speeds[ours],
-        "other": speeds[other],
-        "ratio": speeds[ours] / speeds[other],
-        "unit": "MB/s",
-        "note": f"{size:.0f} MB stored; other: {against}",
-    }
-
-
-def _measure_memory(what: str, folder: str, gigabytes: float) -> dict[str, float]:
+def _measure_memory(what: str, kind: str, folder: str, gigabytes: float) -> dict[str, float]:
     """In a process of its own: write or read, and the peak of its resident memory."""
     import resource
 
     repository = DatasetRepository(LocalStore(Path(folder)))
     started = time.perf_counter()
     if what == "write":
-        stored_per_batch = 7.0e6
-        manifest = publish(repository, sample(round(gigabytes * 1e9 / stored_per_batch)), "2026-01")
+        make, schema, stored = KINDS[kind]
+        manifest = publish(repository, make(round(gigabytes * 1e9 / stored)), "2026-01", schema)
         rows = manifest.rows
     else:
         manifest = repository.find("viral")
@@ -245,4 +201,5 @@ def _measure_memory(what: str, folder: str, gigabytes: float) -> dict[str, float
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(_measure_memory(sys.argv[1], sys.argv[2], float(sys.argv[3]))))
+    what, kind, folder, gigabytes = sys.argv[1:]
+    sys.stdout.write(json.dumps(_measure_memory(what, kind, folder, float(gigabytes))))
