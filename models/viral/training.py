@@ -119,19 +119,19 @@ def _grow(matrix: np.ndarray, target: np.ndarray, params: Mapping[str, Any], see
     """A LightGBM booster that predicts ``target`` (n,) from ``matrix`` (n, features)."""
     import lightgbm
 
-    settings = {
-        **{name: value for name, value in params.items() if name != "trees"},
-        "objective": "regression",
-        # a leaf holds as many different rows as it is told to, however often each is shown
-        "min_data_in_leaf": int(params["min_data_in_leaf"]) * COPIES,
-        "seed": seed,
-        "num_threads": 1 if matrix.size < MANY_CELLS else 0,
-        "deterministic": True,
-        "force_row_wise": True,
-        "verbosity": -1,
-    }
     data = lightgbm.Dataset(matrix, target, feature_name=list(FEATURES), params={"verbosity": -1})
     try:
+        settings = {
+            **{name: value for name, value in params.items() if name != "trees"},
+            "objective": "regression",
+            # a leaf holds as many different rows as it is told to, however often each is shown
+            "min_data_in_leaf": int(params["min_data_in_leaf"]) * COPIES,
+            "seed": seed,
+            "num_threads": 1 if matrix.size < MANY_CELLS else 0,
+            "deterministic": True,
+            "force_row_wise": True,
+            "verbosity": -1,
+        }
         return lightgbm.train(settings, data, num_boost_round=int(params["trees"]))
     except (lightgbm.basic.LightGBMError, TypeError, ValueError) as error:
         raise TrainingError(f"LightGBM refuses to train: {error}.", hint="Check the parameters.") from None

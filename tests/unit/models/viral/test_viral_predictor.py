@@ -162,6 +162,8 @@ def test_what_cannot_be_trained_on_is_told(parts, options):
     with pytest.raises(TrainingError, match="no parameter depth"):
         fit(train, valid, options, {"depth": 3}, 1)
     with pytest.raises(TrainingError, match="LightGBM refuses"):
+        fit(train, valid, options, {"min_data_in_leaf": "many"}, 1)
+    with pytest.raises(TrainingError, match="LightGBM refuses"):
         fit(train, valid, options, {"num_leaves": -4}, 1)
 
 
