@@ -16,15 +16,20 @@ from models.viral.options import SCORE_RANGES
 
 #: Views at which the score reaches 100.
 TOP_VIEWS = 200_000_000
+_LOG_TOP = math.log1p(TOP_VIEWS)
 
 
 def score(log_views: float, log_thresholds: Sequence[float]) -> int:
     """The whole-numbered score 0-100 of an expected log(1 + views), within its class's range."""
-    place = bisect_right(log_thresholds, log_views)
+    return _score_at(bisect_right(log_thresholds, log_views), log_views, log_thresholds)
+
+
+def _score_at(place: int, log_views: float, log_thresholds: Sequence[float]) -> int:
     low, high = SCORE_RANGES[place]
-    edges = (0.0, *log_thresholds, max(math.log1p(TOP_VIEWS), log_thresholds[-1] + 1.0))
-    part = (log_views - edges[place]) / (edges[place + 1] - edges[place])
-    return int(min(low + math.floor(max(part, 0.0) * (high - low + 1)), high))
+    begin = log_thresholds[place - 1] if place else 0.0
+    end = log_thresholds[place] if place < len(log_thresholds) else max(_LOG_TOP, begin + 1.0)
+    part = (log_views - begin) / (end - begin)
+    return min(low + math.floor(max(part, 0.0) * (high - low + 1)), high)
 
 
 def leading(chances: list[float], place: int) -> list[float]:
@@ -33,9 +38,10 @@ def leading(chances: list[float], place: int) -> list[float]:
     The class of the median can fall short of the most likely class only right at a threshold, by little; the
     two then share their chances, so that the class answered is never less likely than another.
     """
-    best = max(range(len(chances)), key=chances.__getitem__)
-    if chances[best] <= chances[place]:
+    most = max(chances)
+    if most <= chances[place]:
         return chances
+    best = chances.index(most)
     even = (chances[best] + chances[place]) / 2.0
     chances[best] = chances[place] = even
     return leading(chances, place)
@@ -49,7 +55,7 @@ def answer(
     chances = leading(chances, place)
     return {
         "viral_class": classes[place],
-        "viral_score": score(expected, log_thresholds),
+        "viral_score": _score_at(place, expected, log_thresholds),
         "confidence": chances[place],
         "probabilities": dict(zip(classes, chances, strict=True)),
         "expected_views": math.expm1(expected),

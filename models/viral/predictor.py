@@ -17,7 +17,7 @@ from models.viral.answer import answer
 from models.viral.booster import FastBooster
 from models.viral.calibration import Calibration
 from models.viral.features import FEATURES, feature_matrix, feature_row, feature_rows
-from models.viral.masking import CASES, known_case
+from models.viral.masking import CASES, known_case, known_cases
 from models.viral.options import ViralOptions
 
 FORMAT = 1
@@ -66,7 +66,8 @@ class ViralPredictor:
     def predict_one(self, inputs: Mapping[str, Any], *, explain: int = 5) -> dict[str, Any]:
         """The answer of :meth:`predict` for one row given as a mapping, by the short way."""
         row = feature_row(inputs)
-        return self._answer(row, self.booster.raw(row), explain)
+        answered = self._answer(float(row[_VIEWS]), known_case(row), self.booster.raw(row))
+        return self._explained(answered, row, explain) if explain > 0 else answered
 
     def predict_many(self, rows: Sequence[Mapping[str, Any]], *, explain: int = 0) -> list[dict[str, Any]]:
         """The answers of :meth:`predict` for a request's rows given as mappings, without building a table."""
@@ -87,22 +88,25 @@ class ViralPredictor:
         return {TREES_FILE: trees, FACTS_FILE: json.dumps(facts, indent=1, sort_keys=True).encode()}
 
     def _answers(self, matrix: np.ndarray, explain: int) -> list[dict[str, Any]]:
-        scores = self.booster.raw_batch(matrix).tolist()
-        return [self._answer(row, mu, explain) for row, mu in zip(matrix, scores, strict=True)]
+        # lists of plain numbers: taking them out of the matrix one by one costs more than the answers do
+        columns = (matrix[:, _VIEWS], known_cases(matrix), self.booster.raw_batch(matrix))
+        answers = [*map(self._answer, *(column.tolist() for column in columns))]
+        if explain > 0:
+            return [self._explained(one, row, explain) for one, row in zip(answers, matrix, strict=True)]
+        return answers
 
-    def _answer(self, row: np.ndarray, mu: float, explain: int) -> dict[str, Any]:
-        log_views = float(row[_VIEWS])
+    def _answer(self, log_views: float, case: int, mu: float) -> dict[str, Any]:
         if math.isnan(log_views):
             raise InputError("views is missing.", hint="A prediction starts from the views at the snapshot.")
-        calibration = self.calibrations[known_case(row)]
+        calibration = self.calibrations[case]
         chances = calibration.probabilities(mu, log_views, self._log_thresholds)
         expected = log_views + calibration.growth(mu)
-        result = answer(self.options.classes, self._log_thresholds, chances, expected)
-        if explain > 0:
-            parts = self.booster.contributions(row)
-            top = np.argsort(-np.abs(parts), kind="stable")[:explain].tolist()
-            result["top_features"] = [{FEATURES[at]: float(parts[at])} for at in top]
-        return result
+        return answer(self.options.classes, self._log_thresholds, chances, expected)
+
+    def _explained(self, answered: dict[str, Any], row: np.ndarray, explain: int) -> dict[str, Any]:
+        parts = self.booster.contributions(row)
+        top = np.argsort(-np.abs(parts), kind="stable")[:explain].tolist()
+        return {**answered, "top_features": [{FEATURES[at]: float(parts[at])} for at in top]}
 
 
 def load(files: Mapping[str, bytes]) -> ViralPredictor:

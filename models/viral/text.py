@@ -199,8 +199,18 @@ def _token_hits(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     live = np.arange(len(starts))
     for step in range(_TOKEN_MAX):
         live = live[lengths[live] > step]
+        if not len(live):
+            break
         hashes[live] += letters[starts[live] + step].astype(np.uint64) * _power(step)
-    return starts[np.isin(hashes, _hashes(HOOK_WORDS))], starts[np.isin(hashes, _hashes(CTA_WORDS))]
+    return starts[_among(hashes, HOOK_WORDS)], starts[_among(hashes, CTA_WORDS)]
+
+
+def _among(hashes: np.ndarray, words: frozenset[str]) -> np.ndarray:
+    """(n,) whether each hash is that of one of ``words``. For a hundred titles ``np.isin`` costs five times as
+    much.
+    """
+    table = _hashes(words)
+    return table[np.searchsorted(table, hashes) % len(table)] == hashes
 
 
 @lru_cache(maxsize=32)
@@ -210,8 +220,8 @@ def _power(step: int) -> np.uint64:
 
 @lru_cache(maxsize=4)
 def _hashes(words: frozenset[str]) -> np.ndarray:
-    """(words,) uint64: the same polynomial for the words that are looked for."""
+    """(words,) uint64, rising: the same polynomial for the words that are looked for."""
     sums = [
         sum(byte * pow(_PRIME, at, 1 << 64) for at, byte in enumerate(word.encode())) for word in sorted(words)
     ]
-    return np.array([value % (1 << 64) for value in sums], dtype=np.uint64)
+    return np.array(sorted(value % (1 << 64) for value in sums), dtype=np.uint64)
