@@ -23,6 +23,10 @@ PREDICTIONS = pa.schema(
     ]
 )
 
+#: A question that says it is of last week may hold counts of today, and the outcome with them; one about
+#: tomorrow holds what nobody has seen. An hour is for clocks that differ.
+ASKED_WITHIN, CLOCK_SLACK = "1 day", "1 hour"
+
 
 def read(engine: Engine, start: datetime, end: datetime) -> dict[str, pa.Table]:
     """All that is known of ``start <= taken_at < end`` (both with time zone).
@@ -31,7 +35,8 @@ def read(engine: Engine, start: datetime, end: datetime) -> dict[str, pa.Table]:
         ``snapshots``: columns of ``SNAPSHOTS_READ``, in order of (video_id, taken_at). What describes a video
         is NULL on snapshots from before it was described, and ``first_seen_at`` is that of the video's whole
         history, whatever the window.
-        ``predictions``: columns of ``PREDICTIONS``, in order of (video_id, taken_at).
+        ``predictions``: columns of ``PREDICTIONS``, in order of (video_id, taken_at); without those that were
+        asked about another time than their own (see ``ASKED_WITHIN``).
 
     Raises:
         DatabaseUnavailable: the server cannot be reached, or went away.
@@ -71,6 +76,12 @@ def _predictions(start: datetime, end: datetime) -> Composable:
         select entity_id as video_id, at as taken_at, inputs, answer, model_version as version
         from predictions
         where family = 'viral' and entity_id is not null and at >= {start} and at < {end}
+            and received_at <= at + {within} and received_at >= at - {slack}
         order by entity_id, at, received_at, id
         """
-    ).format(start=Literal(start), end=Literal(end))
+    ).format(
+        start=Literal(start),
+        end=Literal(end),
+        within=SQL("interval {}").format(Literal(ASKED_WITHIN)),
+        slack=SQL("interval {}").format(Literal(CLOCK_SLACK)),
+    )

@@ -54,6 +54,14 @@ def test_predictions_come_back_for_their_window_in_order_and_without_those_of_no
     assert found["version"].to_pylist() == ["1", "1"]
 
 
+def test_a_prediction_that_was_asked_long_after_or_before_its_time_is_no_source(engine: Engine) -> None:
+    late = {number: AT + timedelta(hours=number) + timedelta(hours=hours) for number, hours in
+            ((1, 23), (2, 25), (3, -0.5), (4, -2))}  # fmt: skip
+    insert_predictions(engine, [prediction(number, received_at=at) for number, at in late.items()])
+    found = read_sources(engine, "viral", AT, AT + timedelta(days=1))["predictions"]
+    assert found["video_id"].to_pylist() == ["v1", "v3"]
+
+
 def test_odd_texts_and_numbers_in_a_prediction_do_not_stop_the_batch(engine: Engine) -> None:
     odd = {"title": 'a\x00b "quoted"\n\\u0000 \ud800', "views": 10**15, "rate": math.nan, "none": None}
     assert insert_predictions(engine, [prediction(1, inputs=odd), prediction(2, entity_id='x",\n\x00')]) == 2
