@@ -67,8 +67,3 @@ def list_promotions(engine: Engine, family: str | None = None, limit: int | None
         query = query.where(row.c.family == family)
     with transaction(engine) as connection:
         return [Promotion(**each) for each in connection.execute(query).mappings()]
-
-
-def last_promotion(engine: Engine, family: str) -> Promotion | None:
-    """The promotion that made what is in production now."""
-    return next(iter(list_promotions(engine, family, limit=1)), None)
