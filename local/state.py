@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 from config.errors import PlatformError
-from local.process import Identity
+from local.process import Identity, wait_until
+
+#: `assay status` holds the lock for a moment to see whether it is free: not worth a refusal.
+LOOK_SECONDS = 0.3
 
 Phase = Literal["starting", "ready", "stopping", "stopped", "failed"]
 Condition = Literal["waiting", "starting", "running", "done", "external", "restarting", "stopping", "stopped"]
@@ -101,11 +104,9 @@ class RunFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         file = self.lock_file.open("a+")
         os.set_inheritable(file.fileno(), False)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not wait_until(lambda: _taken(file), LOOK_SECONDS, every=0.01):
             file.close()
-            raise PlatformError(_already_running(self.read()), hint="`assay down` stops it.") from None
+            raise PlatformError(_already_running(self.read()), hint="`assay down` stops it.")
         return file
 
     def locked(self) -> bool:
@@ -120,8 +121,16 @@ class RunFolder:
         return False
 
 
+def _taken(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 def _already_running(state: PlatformState | None) -> str:
-    if state is None:
+    if state is None or state.supervisor.alive() is None:  # what is written there is about an earlier one
         return "Assay is already starting in this folder."
     urls = ", ".join(f"{part.title} {part.url}" for part in state.parts if (part.url or "").startswith("http"))
     return f"Assay is already running (pid {state.pid}" + (f"; {urls})." if urls else ").")

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,12 +38,41 @@ def test_a_broken_state_file_counts_as_none(tmp_path: Path, text: str) -> None:
 
 def test_a_second_supervisor_is_told_who_runs_and_where(tmp_path: Path) -> None:
     there = folder(tmp_path)
-    there.write(state())
+    me = identify(os.getpid())
+    assert me is not None
+    there.write(replace(state(), pid=me.pid, created=me.created))
     with there.lock():
         assert there.locked()
-        with pytest.raises(PlatformError, match=r"already running \(pid 1234; MLflow http://127.0.0.1:5000\)"):
+        running = rf"already running \(pid {me.pid}; MLflow http://127.0.0.1:5000\)"
+        with pytest.raises(PlatformError, match=running):
             there.lock()
     assert not there.locked()
+
+
+def test_the_addresses_of_a_dead_supervisor_are_not_told(tmp_path: Path) -> None:
+    there = folder(tmp_path)
+    there.write(state())
+    with there.lock(), pytest.raises(PlatformError, match=r"^Assay is already starting in this folder\."):
+        there.lock()
+
+
+def test_a_look_at_the_lock_does_not_refuse_a_start(tmp_path: Path) -> None:
+    there = folder(tmp_path)
+    there.lock().close()
+    stop = threading.Event()
+
+    def look() -> None:
+        while not stop.is_set():
+            there.locked()
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        for _ in range(100):
+            there.lock().close()
+    finally:
+        stop.set()
+        looking.join()
 
 
 def test_a_home_that_never_ran_is_not_locked(tmp_path: Path) -> None:
