@@ -19,7 +19,9 @@ Name = Annotated[
     str, typer.Argument(help="viral/full/2026-10, viral/full (its latest), or viral (latest full).")
 ]
 
-app = typer.Typer(no_args_is_help=True, help="Dataset versions: immutable parts and one manifest.")
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Dataset versions: immutable parts and one manifest."
+)
 app.command()(review)
 
 
@@ -30,6 +32,13 @@ def list_versions(
     as_json: Json = False,
 ) -> None:
     """All versions, with their rows and classes."""
+    from models.family import get_family
+    from storage.datasets.naming import check_stage
+
+    if family is not None:
+        get_family(family)
+    if stage is not None:
+        check_stage(family or "any", stage)
     rows = [_summary(manifest) for manifest in _repository().list(family=family, stage=stage)]
     if as_json:
         print_json(rows)
@@ -50,6 +59,7 @@ def show(name: Name, as_json: Json = False) -> None:
         return
     details = _details(manifest)
     columns, parts = details.pop("schema"), details.pop("parts")
+    details["size"] = human_bytes(details["size"])
     print_fields({key: value for key, value in details.items() if value not in (None, [], {}, "")})
     shown = [
         {**part, "part": part["key"].rsplit("/", 1)[-1], "size": human_bytes(part["size"])} for part in parts

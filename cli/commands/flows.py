@@ -11,7 +11,11 @@ from cli.output import print_json, print_table
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
-app = typer.Typer(no_args_is_help=True, help="The flows and their schedules; run one now, or for a past day.")
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="The flows and their schedules; run one now, or for a past day.",
+)
 
 
 @app.command("list")

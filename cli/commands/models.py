@@ -19,7 +19,9 @@ Family = Annotated[str, typer.Argument(help="Family, such as viral.")]
 Version = Annotated[str, typer.Argument(help="Number of a version, such as 3.")]
 Reason = Annotated[str, typer.Option("--reason", "-m", help="Why; kept in the history for ever.")]
 
-app = typer.Typer(no_args_is_help=True, help="Model versions, and which one is in production.")
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Model versions, and which one is in production."
+)
 
 
 @app.command("list")

@@ -40,6 +40,7 @@ def test_every_command_explains_itself(name: str) -> None:
     code, out, _ = call(name, "--help")
     assert code == 0
     assert f"assay {name}" in " ".join(out.split())
+    assert "completion" not in out
 
 
 def test_an_unknown_command_is_refused() -> None:
@@ -90,6 +91,15 @@ def test_the_last_lines_of_a_log(home: Path) -> None:
 def test_no_dataset_is_an_empty_list_in_json_and_a_sentence_in_text(home: Path) -> None:
     assert json.loads(call("datasets", "list", "--json")[1]) == []
     assert "No dataset version is published yet" in call("datasets", "list")[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [(("nonsense",), "no family 'nonsense'"), (("--stage", "nonsense"), "no stage 'nonsense'")],
+)
+def test_what_can_have_no_datasets_is_named(home: Path, arguments: tuple[str, ...], complaint: str) -> None:
+    with pytest.raises(InputError, match=complaint):
+        call("datasets", "list", *arguments)
 
 
 def test_options_of_a_run_become_its_parameters() -> None:
