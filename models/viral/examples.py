@@ -133,7 +133,7 @@ def build(
     columns["flag"] = pa.nulls(asked.num_rows, pa.string())
     examples = conform(pa.table(columns), EXAMPLE_SCHEMA)
     return examples.set_column(
-        examples.schema.get_field_index("flag"), EXAMPLE_SCHEMA.field("flag"), flags(examples, options)
+        examples.schema.get_field_index("flag"), EXAMPLE_SCHEMA.field("flag"), flags(examples)
     )
 
 

@@ -20,7 +20,7 @@ from models.viral.features import FEATURES, feature_matrix, feature_row, feature
 from models.viral.masking import CASES, known_case, known_cases
 from models.viral.options import ViralOptions
 
-FORMAT = 1
+FORMAT = 2
 TREES_FILE, FACTS_FILE = "model.txt", "model.json"
 _VIEWS = FEATURES.index("views_log")
 
@@ -120,7 +120,7 @@ def load(files: Mapping[str, bytes]) -> ViralPredictor:
             raise ModelInvalid(f"The viral model lacks its file {name}.")
     try:
         stored = json.loads(files[FACTS_FILE])
-        found = (stored["format"], stored["family"])
+        _check_format(stored["format"], stored["family"])
         sha256 = stored["trees_sha256"]
         features = stored["features"]
         options = ViralOptions.restore(stored["options"])
@@ -128,10 +128,6 @@ def load(files: Mapping[str, bytes]) -> ViralPredictor:
         facts = dict(stored["facts"])
     except (ValueError, KeyError, TypeError, AttributeError, SettingsError) as error:
         raise ModelInvalid(f"{FACTS_FILE} does not describe a viral model: {error!r}.") from None
-    if found != (FORMAT, "viral"):
-        raise ModelInvalid(
-            f"{FACTS_FILE} is of format {found[0]} and family '{found[1]}', not {FORMAT} and 'viral'."
-        )
     _check_features(features)
     if hashlib.sha256(files[TREES_FILE]).hexdigest() != sha256:
         raise ModelInvalid(
@@ -150,6 +146,14 @@ def _calibration(stored: Mapping[str, Any]) -> Calibration:
     if not all(map(math.isfinite, asdict(calibration).values())) or calibration.scale <= 0:
         raise ValueError(f"the calibration is not usable: {calibration}")
     return calibration
+
+
+def _check_format(form: Any, family: Any) -> None:
+    if (form, family) != (FORMAT, "viral"):
+        raise ModelInvalid(
+            f"{FACTS_FILE} is of format {form} and family '{family}', not {FORMAT} and 'viral'.",
+            hint="Retrain the family with this version.",
+        )
 
 
 def _check_features(features: Any) -> None:
