@@ -21,6 +21,7 @@ from rich.table import Table
 #: name -> what it measures
 BENCHMARKS = {
     "cli": "the command line",
+    "platform": "the embedded platform",
     "database": "bulk import into PostgreSQL",
     "storage": "dataset versions",
     "viral": "the viral family: speed in process, and model quality on real data",
