@@ -102,7 +102,11 @@ def end(processes: Iterable[psutil.Process], number: int, patience: float) -> No
 
 
 def memory(identity: Identity) -> int | None:
-    """Resident bytes of a process and all its children; None when it is gone."""
+    """Resident bytes of a process and all its children; None when it is gone.
+
+    Shared pages count by their share: PostgreSQL's processes, each with all of its buffers, would else be
+    shown as several times what they take.
+    """
     process = identity.alive()
     if process is None:
         return None
@@ -110,8 +114,15 @@ def memory(identity: Identity) -> int | None:
     with contextlib.suppress(psutil.Error):
         for one in (process, *process.children(recursive=True)):
             with contextlib.suppress(psutil.Error):
-                total += one.memory_info().rss
+                total += _resident(one)
     return total
+
+
+def _resident(process: psutil.Process) -> int:
+    try:
+        return int(process.memory_full_info().pss)
+    except (psutil.AccessDenied, AttributeError):  # another account's process; a system that does not tell
+        return int(process.memory_info().rss)
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, every: float = 0.1) -> bool:

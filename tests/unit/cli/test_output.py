@@ -73,3 +73,9 @@ def test_sizes_for_people(size: float | None, text: str) -> None:
 )
 def test_times_for_people(seconds: float | None, text: str) -> None:
     assert human_seconds(seconds) == text
+
+
+def test_large_figures_are_written_out(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table([{"value": value} for value in (215_123.4, 0.91234, 12.0, 1e300)], ["value"])
+    cells = capsys.readouterr().out.split()
+    assert cells[2:] == ["215,123", "0.9123", "12", "1e+300"]
