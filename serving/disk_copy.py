@@ -110,8 +110,12 @@ class DiskCopy:
             shutil.rmtree(beside, ignore_errors=True)
 
     def _prune(self, keep: str) -> None:
-        """Remove all but the newest few versions. Failing to is no harm."""
+        """Remove all but the newest few versions, and what killed writers left half made: with the lock held no
+        other writes. Failing to is no harm.
+        """
         with contextlib.suppress(OSError):
+            for path in self.folder.glob(".*-*"):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
             versions = [
                 path for path in self.folder.iterdir() if (path / FACTS).is_file() and path.name != keep
             ]

@@ -55,6 +55,15 @@ def test_only_the_last_few_versions_stay(disk: DiskCopy) -> None:
     assert "7" in folders
 
 
+def test_what_a_killed_writer_left_half_made_is_removed(disk: DiskCopy) -> None:
+    half = disk.folder / ".7-0123abcd"
+    half.mkdir(parents=True)
+    (half / "model.txt").write_bytes(b"half")
+    (disk.folder / ".current-0123abcd").write_text("7")
+    disk.save("8", FILES, {})
+    assert {path.name for path in disk.folder.iterdir()} == {"8", "current"}
+
+
 @pytest.mark.parametrize("name", ["../x", "a/b", ".hidden", ""])
 def test_names_that_lead_elsewhere_are_refused(disk: DiskCopy, name: str) -> None:
     with pytest.raises(ModelInvalid):
