@@ -22,7 +22,8 @@ from psycopg import sql
 
 from config.errors import PlatformError
 from local.postgres_host import Account, Programs, choose_account, find_programs, require_free_port
-from local.postgres_processes import gone, send, serves, wait_until
+from local.postgres_processes import gone, send, serves
+from local.process import wait_until
 
 #: Below this much space the server would soon stop in the middle of its work.
 MIN_FREE_BYTES = 200 * 1024 * 1024

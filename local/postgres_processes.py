@@ -1,22 +1,10 @@
-"""The processes of a private PostgreSQL: found by the folder they work in, ended, waited for."""
+"""The processes of a private PostgreSQL: found by the folder they work in, and ended."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
-
-
-def wait_until(condition: Callable[[], bool], timeout: float) -> bool:
-    """Poll ``condition`` for up to ``timeout`` seconds; whether it came true."""
-    deadline = time.monotonic() + timeout
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 def serves(pid: int, folder: Path) -> bool:

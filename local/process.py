@@ -125,7 +125,7 @@ def _resident(process: psutil.Process) -> int:
         return int(process.memory_info().rss)
 
 
-def wait_until(condition: Callable[[], bool], seconds: float, every: float = 0.1) -> bool:
+def wait_until(condition: Callable[[], bool], seconds: float, every: float = 0.02) -> bool:
     """Whether ``condition`` came true within ``seconds``."""
     deadline = time.monotonic() + seconds
     while not condition():
