@@ -17,8 +17,8 @@ WILD_GROWTH_FROM = 1_000
 def flags(examples: pa.Table) -> Any:
     """(n,) sentences that say what is odd about each example, null where nothing is.
 
-    Only the counts are looked at, never what a model had answered: to keep a model's misses back for review would
-    keep them out of the rows that it is measured on.
+    Only the counts are looked at, never what a model had answered: to keep its misses for review would keep
+    them out of the rows that it is measured on.
     """
     views, then = _numbers(examples["views"]), _numbers(examples["views_at_horizon"])
     likes, comments = _numbers(examples["likes"]), _numbers(examples["comments"])
