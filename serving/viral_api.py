@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from time import perf_counter
 from typing import Any
 
@@ -23,6 +23,8 @@ from serving.viral_schema import (
     PredictRequest,
 )
 
+#: Clocks of backends differ.
+CLOCK_SLACK = timedelta(hours=1)
 _OPTIONS = orjson.OPT_SERIALIZE_NUMPY
 Answer = dict[str, Any]
 
@@ -52,8 +54,8 @@ class ViralApi:
         inputs = self._one.parse(body)
         explain = _explain(request, inputs.pop("explain", None), DEFAULT_EXPLAIN)
         received = datetime.now(UTC)
-        if inputs.get("taken_at") is None:
-            inputs["taken_at"] = received
+        if faults := _dated(inputs, received):
+            raise invalid_fields(faults)
         started = perf_counter()
         answer: Answer = model.predictor.predict_one(inputs, explain=explain)
         latency = round((perf_counter() - started) * 1000, 3)
@@ -73,9 +75,13 @@ class ViralApi:
 
     def _answer_batch(self, model: ServedModel, videos: list[dict[str, Any]], explain: int) -> Response:
         received = datetime.now(UTC)
-        for inputs in videos:
-            if inputs.get("taken_at") is None:
-                inputs["taken_at"] = received
+        faults = [
+            fault
+            for place, inputs in enumerate(videos)
+            for fault in _dated(inputs, received, f"videos[{place}].")
+        ]
+        if faults:
+            raise invalid_fields(faults)
         started = perf_counter()
         answers: list[Answer] = model.predictor.predict_many(videos, explain=explain)
         latency = (perf_counter() - started) * 1000
@@ -117,6 +123,24 @@ class ViralApi:
         )
         for name, number in Counter([answer["viral_class"] for _, _, answer in rows]).items():
             self._metrics.count_prediction(name, number)
+
+
+def _dated(inputs: dict[str, Any], received: datetime, path: str = "") -> list[FieldError]:
+    """Date a snapshot that has no time of its own, in place; what is wrong with the times that it has."""
+    taken = inputs.get("taken_at")
+    if taken is None:
+        taken = inputs["taken_at"] = received
+    elif taken > received + CLOCK_SLACK:
+        return [
+            FieldError(
+                f"{path}taken_at", f"{path}taken_at lies in the future: it is when the counts were read."
+            )
+        ]
+    previous = inputs.get("previous_taken_at")
+    if previous is not None and previous >= taken:
+        name = f"{path}previous_taken_at"
+        return [FieldError(name, f"{name} must lie before taken_at (default: now).")]
+    return []
 
 
 def _known(inputs: dict[str, Any]) -> dict[str, Any]:
