@@ -20,6 +20,23 @@ def _names(names: list[str], pattern: str = "{}") -> Composable:
     return _COMMA.join(SQL(pattern).format(*[Identifier(name)] * pattern.count("{}")) for name in names)
 
 
+_TIMES = [f"{name}_at" for name in DESCRIPTION.names]
+#: Whether a field that is brought goes before the one that is there.
+_TAKES = SQL("coalesce(excluded.{time} <= videos.{time}, excluded.{time} is not null)")
+
+
+def _described(pattern: str, between: SQL = _COMMA) -> Composable:
+    """``pattern`` for each field of a description: its name, its time's, whether it is taken over."""
+    return between.join(
+        SQL(pattern).format(
+            field=Identifier(field),
+            time=Identifier(time),
+            takes=_TAKES.format(time=Identifier(time)),
+        )
+        for field, time in zip(DESCRIPTION.names, _TIMES, strict=True)
+    )
+
+
 _columns: list[Composable] = [
     SQL("{} {}").format(Identifier(name), _type(table, name))
     for table, names in (
@@ -44,40 +61,31 @@ CREATORS = SQL(
     """
 )
 
-#: A video's description is that of its earliest described snapshot, in whatever order snapshots arrive; the
-#: same snapshot brought again may complete it.
+#: Each field of a video's description is that of the earliest snapshot that has it, in whatever order snapshots
+#: arrive; the same snapshot brought again may complete or correct it.
 VIDEOS = SQL(
     """
-    insert into videos (id, first_seen_at, described_at, {columns})
-    select seen.video_id, seen.first_seen_at, described.taken_at, {described}
-    from (select video_id, min(taken_at) as first_seen_at from stage group by video_id) as seen
-    left join (
-        select distinct on (video_id) * from stage where num_nonnulls({columns}) > 0
-        order by video_id, taken_at, position desc
-    ) as described using (video_id)
-    order by seen.video_id
+    insert into videos (id, first_seen_at, {columns}, {times})
+    select video_id, min(taken_at), {earliest}, {since}
+    from stage
+    group by video_id order by video_id
     on conflict (id) do update set
         first_seen_at = least(videos.first_seen_at, excluded.first_seen_at),
-        described_at = least(videos.described_at, excluded.described_at),
-        {merged}
-    where excluded.first_seen_at < videos.first_seen_at
-        or (excluded.described_at is not null and videos.described_at is null)
-        or excluded.described_at < videos.described_at
-        or (excluded.described_at = videos.described_at and ({differs}))
+        {merged}, {merged_times}
+    where excluded.first_seen_at < videos.first_seen_at or {differs}
     """
 ).format(
     columns=_names(DESCRIPTION.names),
-    described=_names(DESCRIPTION.names, "described.{}"),
-    merged=_names(
-        DESCRIPTION.names,
-        """{} = case
-            when videos.described_at is null or excluded.described_at < videos.described_at then excluded.{}
-            when excluded.described_at = videos.described_at then coalesce(excluded.{}, videos.{})
-            else videos.{} end""",
+    times=_names(_TIMES),
+    earliest=_described(
+        "(array_agg({field} order by taken_at, position desc) filter (where {field} is not null))[1]"
     ),
-    differs=_OR.join(
-        SQL("coalesce(excluded.{0}, videos.{0}) is distinct from videos.{0}").format(Identifier(name))
-        for name in DESCRIPTION.names
+    since=_described("min(taken_at) filter (where {field} is not null)"),
+    merged=_described("{field} = case when {takes} then excluded.{field} else videos.{field} end"),
+    merged_times=_described("{time} = least(videos.{time}, excluded.{time})"),
+    differs=_described(
+        "({takes} and (excluded.{field}, excluded.{time}) is distinct from (videos.{field}, videos.{time}))",
+        _OR,
     ),
 )
 

@@ -66,8 +66,9 @@ class Creator(Base):
 class Video(Base):
     """What does not change about a video.
 
-    The description is that of its earliest snapshot that has one (``described_at``), whatever the order in
-    which snapshots arrive: a title that was changed later never shows up in an earlier snapshot.
+    Each field of the description is that of the earliest snapshot that has it, taken at ``<field>_at``,
+    whatever the order in which snapshots arrive: a title that was changed later never shows up in an earlier
+    snapshot, and a field that was known only later is still kept.
     """
 
     __tablename__ = "videos"
@@ -78,20 +79,32 @@ class Video(Base):
 
     id: Mapped[EntityId] = mapped_column(primary_key=True)
     first_seen_at: Mapped[datetime]
-    described_at: Mapped[datetime | None]
     creator_id: Mapped[EntityId | None] = mapped_column(ForeignKey("creators.id"), index=True)
+    creator_id_at: Mapped[datetime | None]
     published_at: Mapped[datetime | None]
+    published_at_at: Mapped[datetime | None]
     title: Mapped[str | None]
+    title_at: Mapped[datetime | None]
     description: Mapped[str | None]
+    description_at: Mapped[datetime | None]
     category: Mapped[str | None]
+    category_at: Mapped[datetime | None]
     language: Mapped[str | None]
+    language_at: Mapped[datetime | None]
     country: Mapped[str | None]
+    country_at: Mapped[datetime | None]
     video_duration: Mapped[float | None]
+    video_duration_at: Mapped[datetime | None]
     video_width: Mapped[int | None]
+    video_width_at: Mapped[datetime | None]
     video_height: Mapped[int | None]
+    video_height_at: Mapped[datetime | None]
     has_music: Mapped[bool | None]
+    has_music_at: Mapped[datetime | None]
     song_duration: Mapped[float | None]
+    song_duration_at: Mapped[datetime | None]
     is_original_sound: Mapped[bool | None]
+    is_original_sound_at: Mapped[datetime | None]
 
 
 class EngagementSnapshot(Base):

@@ -32,9 +32,9 @@ def read(engine: Engine, start: datetime, end: datetime) -> dict[str, pa.Table]:
     """All that is known of ``start <= taken_at < end`` (both with time zone).
 
     Returns:
-        ``snapshots``: columns of ``SNAPSHOTS_READ``, in order of (video_id, taken_at). What describes a video
-        is NULL on snapshots from before it was described, and ``first_seen_at`` is that of the video's whole
-        history, whatever the window.
+        ``snapshots``: columns of ``SNAPSHOTS_READ``, in order of (video_id, taken_at). Each field that
+        describes a video is NULL on snapshots from before it was known, and ``first_seen_at`` is that of the
+        video's whole history, whatever the window.
         ``predictions``: columns of ``PREDICTIONS``, in order of (video_id, taken_at); without those that were
         asked about another time than their own (see ``ASKED_WITHIN``).
 
@@ -62,7 +62,9 @@ def _snapshots(start: datetime, end: datetime) -> Composable:
     ).format(
         counts=SQL(", ").join(SQL("s.{}").format(Identifier(name)) for name in COUNTS.names),
         description=SQL(", ").join(
-            SQL("case when s.taken_at >= v.described_at then v.{0} end as {0}").format(Identifier(name))
+            SQL("case when s.taken_at >= v.{1} then v.{0} end as {0}").format(
+                Identifier(name), Identifier(f"{name}_at")
+            )
             for name in DESCRIPTION.names
         ),
         start=Literal(start),

@@ -6,6 +6,7 @@ import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from itertools import permutations
 
 import pyarrow as pa
 import pytest
@@ -16,7 +17,7 @@ from sqlalchemy import Engine, text
 from config.errors import DatabaseError, InputError
 from storage.bulk import Loaded, load_snapshots, snapshot_load
 from storage.database import transaction
-from storage.snapshot_schema import SNAPSHOTS
+from storage.snapshot_schema import DESCRIPTION, SNAPSHOTS, TIME
 from storage.sources.viral import read
 
 DAY = datetime(2026, 3, 1, tzinfo=UTC)
@@ -93,8 +94,8 @@ def test_a_new_value_replaces_and_a_missing_one_does_not_wipe_out(engine: Engine
     assert (row["likes"], row["shares"], row["comments"]) == (5, 4, None)
 
 
-@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
-def test_a_video_is_described_as_first_seen_in_whatever_order_its_days_arrive(
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_each_field_is_that_of_the_earliest_day_that_has_it_in_whatever_order_days_arrive(
     engine: Engine, order: tuple[int, ...]
 ) -> None:
     days = [on_day(0), on_day(1, title="before", creator_id="c1"), on_day(2, title="after", language="en")]
@@ -102,15 +103,80 @@ def test_a_video_is_described_as_first_seen_in_whatever_order_its_days_arrive(
         load_snapshots(engine, table(days[day]))
     rows = stored(engine)
     assert [row["title"] for row in rows] == [None, "before", "before"]
-    assert [row["language"] for row in rows] == [None, None, None]
+    assert [row["creator_id"] for row in rows] == [None, "c1", "c1"]
+    assert [row["language"] for row in rows] == [None, None, "en"]
     assert {row["first_seen_at"] for row in rows} == {DAY}
 
 
-def test_the_first_description_can_be_completed_by_the_same_snapshot(engine: Engine) -> None:
-    load_snapshots(engine, table(on_day(0, title="one")))
-    load_snapshots(engine, table(on_day(0, video_duration=12.5)))
-    (row,) = stored(engine)
-    assert (row["title"], row["video_duration"]) == ("one", 12.5)
+@pytest.mark.parametrize("field", [name for name in DESCRIPTION.names if name != "title"])
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_one_field_known_early_keeps_out_no_title_that_comes_later(
+    engine: Engine, field: str, order: tuple[int, int]
+) -> None:
+    value = {pa.string(): "x", pa.bool_(): False, TIME: DAY}.get(DESCRIPTION.field(field).type, 7)
+    days = [on_day(0, **{field: value}), on_day(1, title="kept")]
+    for day in order:
+        load_snapshots(engine, table(days[day]))
+    assert [(row[field], row["title"]) for row in stored(engine)] == [(value, None), (value, "kept")]
+
+
+def test_a_description_can_be_completed_and_corrected_by_the_same_snapshot(engine: Engine) -> None:
+    load_snapshots(engine, table(on_day(0, title="one", country="DE")))
+    load_snapshots(engine, table(on_day(0, video_duration=12.5, country="FR"), on_day(1, country="IT")))
+    (row, _) = stored(engine)
+    assert (row["title"], row["country"], row["video_duration"]) == ("one", "FR", 12.5)
+
+
+def described(arrived: list[dict[str, object]], video: object, at: datetime) -> list[object]:
+    """What is known of ``video`` at ``at`` after ``arrived``, by the rule as one would say it."""
+    fields: list[object] = []
+    for name in DESCRIPTION.names:
+        having = [row for row in arrived if row["video_id"] == video and row.get(name) is not None]
+        since = min((row["taken_at"] for row in having), default=None)
+        values = [row[name] for row in having if row["taken_at"] == since]
+        fields.append(values[-1] if since is not None and since <= at else None)
+    return fields
+
+
+def versions_of_videos(engine: Engine) -> list[object]:
+    with transaction(engine) as connection:
+        return [tuple(row) for row in connection.execute(text("select id, xmin::text from videos order by id"))]
+
+
+descriptions = st.fixed_dictionaries(
+    {
+        "title": st.sampled_from([None, "", "a", "b"]),
+        "creator_id": st.sampled_from([None, "c1", "c2"]),
+        "has_music": st.sampled_from([None, True, False]),
+        "video_width": st.sampled_from([None, 0, 720]),
+        "published_at": st.sampled_from([None, DAY]),
+        "is_original_sound": st.sampled_from([None, True]),
+    }
+)
+arrivals = st.builds(
+    lambda day, video, values: on_day(day, video, **values),
+    st.integers(0, 3),
+    st.sampled_from(["v1", "v2"]),
+    descriptions,
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(loads=st.lists(st.lists(arrivals, min_size=1, max_size=6), min_size=1, max_size=4))
+def test_whatever_arrives_in_whatever_order_the_rule_of_descriptions_holds(
+    engine: Engine, loads: list[list[dict[str, object]]]
+) -> None:
+    with transaction(engine) as connection:
+        connection.execute(text("truncate engagement_snapshots, videos, creators"))
+    for rows in loads:
+        load_snapshots(engine, table(*rows))
+    arrived = [row for rows in loads for row in rows]
+    for row in stored(engine):
+        expected = described(arrived, row["video_id"], row["taken_at"])  # type: ignore[arg-type]
+        assert [row[name] for name in DESCRIPTION.names] == expected
+    before = versions_of_videos(engine)
+    load_snapshots(engine, table(*loads[-1]))
+    assert versions_of_videos(engine) == before
 
 
 def test_later_data_change_nothing_of_what_was_known_before(engine: Engine) -> None:
