@@ -116,10 +116,11 @@ def feature_rows(rows: Sequence[Mapping[str, Any]]) -> np.ndarray:
     """(n, features) float64 of a request's rows given as mappings: what :func:`feature_matrix` gives for them,
     without building a table.
     """
-    values: dict[str, Any] = {}
-    for name in _ALL_NUMBERS:
+    sent = set().union(*rows)
+    values: dict[str, Any] = dict.fromkeys((*_ALL_NUMBERS, *_TIMES), np.full(len(rows), NAN))
+    for name in sent.intersection(_ALL_NUMBERS):
         values[name] = np.array([NAN if (v := row.get(name)) is None else v for row in rows], dtype=np.float64)
-    for name in _TIMES:
+    for name in sent.intersection(_TIMES):
         values[name] = np.array([NAN if (v := row.get(name)) is None else time_us(v) for row in rows])
     values.update(title_columns([row.get("title") for row in rows]))
     texts = [row.get("description") for row in rows]
