@@ -57,7 +57,8 @@ def read_chunks(path: Path, chunk_rows: int = CHUNK_ROWS) -> Iterator[Chunk]:
         raise InputError(f"The file {path} cannot be read: {error.strerror}.") from None
     if not magic:
         raise InputError(f"The file {path} is empty.", hint="It needs a header and rows.")
-    yield from _parquet_chunks(path, chunk_rows) if magic == b"PAR1" else _csv_chunks(path, magic, chunk_rows)
+    parquet = magic == b"PAR1" or path.suffix == ".parquet"
+    yield from _parquet_chunks(path, chunk_rows) if parquet else _csv_chunks(path, magic, chunk_rows)
 
 
 def _parquet_chunks(path: Path, chunk_rows: int) -> Iterator[Chunk]:

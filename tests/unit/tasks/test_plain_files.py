@@ -87,3 +87,10 @@ def test_a_missing_file_and_a_folder_get_one_sentence(tmp_path: Path) -> None:
         list(read_chunks(tmp_path / "nowhere.csv"))
     with pytest.raises(InputError, match="Is a directory"):
         list(read_chunks(tmp_path))
+
+
+def test_a_file_that_calls_itself_parquet_and_is_not_is_refused_as_such(tmp_path: Path) -> None:
+    path = tmp_path / "broken.parquet"
+    path.write_bytes(b"\xe9\x00 no such thing")
+    with pytest.raises(InputError, match="not a whole Parquet file"):
+        list(read_chunks(path))
