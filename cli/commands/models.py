@@ -69,8 +69,10 @@ def show(family: Family, version: Version, as_json: Json = False) -> None:
 @app.command()
 def history(family: Family, as_json: Json = False) -> None:
     """Every promotion and rollback: who, when, from which version to which, and why."""
+    from models.family import get_family
+
     with _registry() as registry:
-        moves = registry.history(family)
+        moves = registry.history(get_family(family).name)
     if as_json:
         print_json(moves)
         return
