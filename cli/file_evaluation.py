@@ -156,5 +156,6 @@ def _no_examples(rows: FileRows, role: str, options: Any) -> InputError:
     return InputError(
         f"{rows.path.name} gives no {role} example: of its {rows.table.num_rows:,} good rows none has a known "
         f"outcome{later}.",
-        hint="Each needs a later row of the same one: try a shorter --horizon-days, or a file of more days.",
+        hint="Each needs a later row of the same one, and a row that stands in two files belongs to the later "
+        "role: try a shorter --horizon-days, files that do not overlap, or more days.",
     )
