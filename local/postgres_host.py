@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from config.errors import PlatformError
+from local.preflight import port_free, port_holder
 
 #: Where distributions keep one folder a major version.
 VERSIONED = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin")
@@ -141,26 +139,8 @@ def _major(folder: Path) -> int:
 
 def require_free_port(host: str, port: int) -> None:
     """Raise PlatformError when something listens on ``host:port`` already."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise PlatformError(
-                f"PostgreSQL cannot listen on {host}:{port}: {_listener(port) or error.strerror}.",
-                hint="Stop that program, or set DB_PORT to a free port.",
-            ) from None
-
-
-def _listener(port: int) -> str | None:
-    try:
-        connections = psutil.net_connections(kind="tcp")
-    except psutil.AccessDenied:
-        return None
-    for each in connections:
-        if each.laddr and each.laddr.port == port and each.status == psutil.CONN_LISTEN and each.pid:
-            try:
-                return f"the port is taken by {psutil.Process(each.pid).name()} (pid {each.pid})"
-            except psutil.NoSuchProcess:
-                return None
-    return None
+    if not port_free(host, port):
+        raise PlatformError(
+            f"PostgreSQL cannot listen on {host}:{port}: the port is taken by {port_holder(port)}.",
+            hint="Stop that program, or set DB_PORT to a free port.",
+        )
