@@ -102,6 +102,8 @@ def _beats_baselines(evaluation: Evaluation, settings: Settings) -> list[Check]:
 
 
 def _shown(comparison: Comparison, opponent: str, settings: Settings) -> str:
+    if comparison.difference == comparison.low == comparison.high == 0:
+        return f"not better than {opponent}: both answer the same on every test row"
     verb = "better" if comparison.better else "not better beyond chance"
     side = "lower" if comparison.difference >= 0 else "higher"
     return (

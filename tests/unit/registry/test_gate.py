@@ -87,3 +87,12 @@ def test_the_verdict_is_plain_data(settings: Settings) -> None:
     assert verdict["passed"] is False
     assert verdict["champion"] == "2"
     assert verdict["checks"][0]["name"] == "enough rows"
+
+
+def test_a_challenger_that_answers_like_the_champion_is_told_to() -> None:
+    from config.settings import load_settings
+    from models.comparison import Comparison
+    from registry.gate import _shown
+
+    said = _shown(Comparison(difference=0.0, low=0.0, high=0.0, better=False), "the champion", load_settings())
+    assert said == "not better than the champion: both answer the same on every test row"
