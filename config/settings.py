@@ -75,6 +75,14 @@ class Settings(BaseSettings):
     admin_user: str | None = Field(None, description="Name of the first admin.")
     admin_password: SecretStr | None = Field(None, description="Password of the first admin.")
     viral_port: int = Field(8001, description="Port of the viral service.")
+    face_port: int = Field(8004, description="Port of the face service.")
+    admin_port: int = Field(8080, description="Port of the admin pages.")
+    admin_session_hours: float = Field(
+        12.0, gt=0, le=720, description="An admin is asked to log in this often."
+    )
+    admin_cookie_secure: bool = Field(
+        False, description="The admin pages are behind HTTPS: send their cookie over HTTPS only."
+    )
     service_workers: int = Field(1, ge=1, le=64, description="Processes of each service.")
     alias_poll_seconds: float = Field(
         2.0, gt=0, le=10, description="How often a service looks for a new version."
@@ -110,6 +118,62 @@ class Settings(BaseSettings):
     viral_tolerance_hours: float = Field(
         24.0, ge=0, description="How far from the horizon an observation may lie and still give the outcome."
     )
+
+    # -- face ------------------------------------------------------------------------------------------------
+    face_classes: Annotated[tuple[str, ...], NoDecode] = Field(
+        (
+            "Aristocratic", "Business", "Fire", "Fragile", "Heroin", "Inferno", "Melting", "Queen",
+            "Renaissance", "Serious", "Soft", "Strong", "Sunny", "Vintage", "Warm",
+        ),
+        description="Face styles that a photo may be of.",
+    )  # fmt: skip
+    face_min_training_samples: int | None = Field(
+        300, ge=1, description="Gate of face: fewest training photos, in place of MIN_TRAINING_SAMPLES."
+    )
+    face_retrain_accuracy_threshold: float | None = Field(
+        0.6, ge=0, le=1, description="Gate of face, in place of RETRAIN_ACCURACY_THRESHOLD."
+    )
+    face_near_duplicate_bits: int = Field(
+        6,
+        ge=0,
+        le=32,
+        description="Near duplicates differ in at most this many bits of their perceptual hashes.",
+    )
+    face_device: str = Field(
+        "auto",
+        description="Where face trains: `auto` (the GPU where there is one), `cpu`, `cuda:0`, or several, as"
+        " `cuda:0,cuda:1`, for distributed training.",
+    )
+    face_cache_mb: int = Field(
+        512,
+        ge=16,
+        description="Memory for prepared photos in training; what does not fit is read again each epoch.",
+    )
+    face_backbone: str | None = Field(
+        None,
+        description="Weights that the backbone begins with: a safetensors file, or an artifact's key.",
+    )
+    face_detector: str | None = Field(
+        None,
+        description="YuNet face detector: an ONNX file, or an artifact's key. Unset: OpenCV's cascade.",
+    )
+    face_max_body_bytes: int = Field(
+        67_108_864, ge=1024, description="Largest request body that the face service reads."
+    )
+    image_max_bytes: int = Field(15_728_640, ge=1024, description="Largest image file that is opened.")
+    image_max_pixels: int = Field(50_000_000, ge=4096, description="Most pixels of an image that is opened.")
+
+    @field_validator("face_classes", mode="before")
+    @classmethod
+    def _split_classes(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+    @field_validator("face_classes")
+    @classmethod
+    def _classes_differ(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len({name.casefold() for name in value}) < max(2, len(value)) or not all(value):
+            raise ValueError("must be at least two different names, such as Serious,Soft,Warm")
+        return value
 
     @field_validator("viral_thresholds", mode="before")
     @classmethod
@@ -180,6 +244,18 @@ class Settings(BaseSettings):
     def mlflow_url(self) -> str:
         """Tracking URI of MLflow."""
         return (self.mlflow_tracking_uri or f"http://127.0.0.1:{self.mlflow_port}").rstrip("/")
+
+    def gate_floors(self, family: str) -> tuple[int, float]:
+        """Fewest training rows and least test accuracy that the gate asks of ``family``.
+
+        Its own settings go before those for all.
+        """
+        rows = getattr(self, f"{family}_min_training_samples", None)
+        accuracy = getattr(self, f"{family}_retrain_accuracy_threshold", None)
+        return (
+            self.min_training_samples if rows is None else int(rows),
+            self.retrain_accuracy_threshold if accuracy is None else float(accuracy),
+        )
 
     def service_port(self, family: str) -> int:
         """Port of a family's service."""

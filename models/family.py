@@ -7,23 +7,29 @@ and the services know families only through this contract, so adding one is addi
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import pyarrow as pa
 
 from config.errors import InputError
 from config.settings import Settings
+from models.candidates import CandidateFacts, Verdict
+from models.streams import RowStream
 
 #: name -> module that holds ``FAMILY: Family``. Imported only when it is asked for.
 FAMILIES: dict[str, str] = {
     "viral": "models.viral",
+    "face": "models.face",
 }
 
 TRAIN, VALID, TEST = "train", "valid", "test"
+
+#: Rows to learn from or to test on: a table, or a stream where the family has heavy columns.
+Rows = pa.Table | RowStream
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,25 @@ class Predictor(Protocol):
 
 
 @dataclass(frozen=True)
+class Mistake:
+    """A test row that was answered wrong, with its picture (height, width, 3) uint8."""
+
+    picture: np.ndarray
+    truth: str
+    answer: str
+    confidence: float
+    entity: str
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Embeddings of test rows in the plane: points (n, 2) and the class number of each (n,)."""
+
+    points: np.ndarray
+    labels: np.ndarray
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """What was measured on held-out rows.
 
@@ -73,6 +98,8 @@ class Evaluation:
     rows: int
     importance: dict[str, float] = field(default_factory=dict)
     baseline_intervals: dict[str, dict[str, tuple[float, float]]] = field(default_factory=dict)
+    mistakes: tuple[Mistake, ...] = ()
+    projection: Projection | None = None
 
 
 @dataclass(frozen=True)
@@ -114,6 +141,18 @@ class Family:
         correct: (rows, row -> the label that an admin gave it, options) -> rows with those labels, for a family
             that learns from more than the label; None: the label alone changes. Raises InputError for a label
             that is none.
+        review: ``flagged``: rows without a flag need no admin; ``all``: only what an admin confirmed or
+            corrected is verified, in the month of the decision, and a flag sets a row aside.
+        settle: (rows, row -> the admin's verdict, options) -> the rows with their labels and the audit columns
+            filled. Goes before ``correct``; for families whose every row is decided. Raises InputError.
+        facts: (rows without heavy columns, options) -> what the index of candidates keeps of each row; None:
+            a family's flagged rows are indexed by their label and their values.
+        heavy: columns too large to hold for all rows (image bytes). Then ``training_rows``, ``fit`` and
+            ``evaluate`` get a :class:`RowStream` for each role, ``fit`` takes one more argument, ``context``
+            (:class:`models.training_context.TrainingContext`), and ``collect`` may give batches one by one.
+        person: the column that names whose data a row is; ``assay forget user`` removes by it.
+        assets: settings -> {name: path or object key} of files that the options need; they are read where I/O
+            is allowed, and put into the options' field ``assets`` as {name: bytes}.
     """
 
     name: str
@@ -126,16 +165,22 @@ class Family:
     primary_metric: tuple[str, bool]
     options: Callable[[Settings], Any]
     source_span: Callable[[Window, Any], Window]
-    collect: Callable[[Mapping[str, pa.Table], Window, Any], pa.Table]
-    training_rows: Callable[[pa.Table, Any], tuple[pa.Table, pa.Table, pa.Table]]
-    fit: Callable[[pa.Table, pa.Table, Any, Mapping[str, Any], int], Predictor]
-    evaluate: Callable[[Predictor, pa.Table, Any, int], Evaluation]
+    collect: Callable[[Mapping[str, Any], Window, Any], pa.Table | Iterator[pa.RecordBatch]]
+    training_rows: Callable[[Any, Any], tuple[Any, Any, Any]]
+    fit: Callable[..., Predictor]
+    evaluate: Callable[[Predictor, Any, Any, int], Evaluation]
     load: Callable[[Mapping[str, bytes]], Predictor]
     clean: Callable[[pa.Table, Mapping[str, str] | None, datetime | None], tuple[pa.Table, list[Rejected]]]
     examples_from_rows: Callable[[Mapping[str, pa.Table], Any], dict[str, pa.Table]]
     probe: Callable[[Any], pa.Table]
     check: Callable[[Sequence[Mapping[str, Any]], Any], None]
     correct: Callable[[pa.RecordBatch, Mapping[int, str], Any], pa.RecordBatch] | None = None
+    review: Literal["flagged", "all"] = "flagged"
+    settle: Callable[[pa.RecordBatch, Mapping[int, Verdict], Any], pa.RecordBatch] | None = None
+    facts: Callable[[pa.RecordBatch, Any], list[CandidateFacts]] | None = None
+    heavy: tuple[str, ...] = ()
+    person: str | None = None
+    assets: Callable[[Settings], Mapping[str, str]] | None = None
 
 
 def get_family(name: str) -> Family:

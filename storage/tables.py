@@ -7,11 +7,12 @@ what does not.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     CheckConstraint,
     ForeignKey,
@@ -198,12 +199,16 @@ class Promotion(Base):
 
 
 class Review(Base):
-    """What an admin decided about one candidate. A later decision stands in place of an earlier one."""
+    """What an admin decided about one candidate; a later decision stands in place of an earlier one.
+
+    ``withdraw`` takes it back (an undo), and ``skip`` leaves it open.
+    """
 
     __tablename__ = "reviews"
     __table_args__ = (
         Index(None, "family", "candidate", "id"),
-        CheckConstraint("decision in ('accept', 'reject', 'correct')", name="decision"),
+        Index(None, "family", "decided_at"),
+        CheckConstraint("decision in ('accept', 'reject', 'correct', 'skip', 'withdraw')", name="decision"),
         CheckConstraint("(decision = 'correct') = (corrected_label is not null)", name="corrected_label"),
     )
 
@@ -234,3 +239,132 @@ class ImportRun(Base):
     repeated: Mapped[int]
     rejected: Mapped[int]
     at: Mapped[datetime] = mapped_column(index=True)
+
+
+class UserStyle(Base):
+    """One answer of the face service about a user's photos; ``id`` is the prediction's.
+
+    ``photos`` are keys in the photo bucket; ``results`` has one entry a photo, in their order: its ``sha256``,
+    ``class``, ``confidence``, ``probabilities`` and ``face_box``, or the ``error`` that kept it from an answer.
+    """
+
+    __tablename__ = "user_styles"
+    __table_args__ = (Index(None, "user_id", "at"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[EntityId]
+    photos: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    style_class: Mapped[str | None]
+    confidence: Mapped[float | None]
+    model_version: Mapped[str | None]
+    results: Mapped[dict[str, Any]]
+    at: Mapped[datetime] = mapped_column(index=True)
+
+
+class Candidate(Base):
+    """The index by which the admin pages find candidates.
+
+    The rows themselves are in the dataset versions, and the decisions in ``reviews``. ``state`` repeats the
+    latest decision: ``waiting``, ``aside`` (set aside at collection), ``accept``, ``correct``, ``reject`` or
+    ``skip``; ``revision`` grows with each change of it. ``rank`` and ``cluster`` are the order of verification
+    (models/candidates.py).
+    """
+
+    __tablename__ = "candidates"
+    __table_args__ = (
+        UniqueConstraint("family", "candidate"),
+        Index("candidates_queue_idx", "family", "state", "rank", "cluster", "id"),
+        Index("candidates_day_queue_idx", "family", "day", "state", "rank", "cluster", "id"),
+        Index(None, "family", "entity"),
+        Index("candidates_decided_idx", "family", "decided_at"),
+        CheckConstraint("state in ('waiting', 'aside', 'accept', 'correct', 'reject', 'skip')", name="state"),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    family: Mapped[str]
+    candidate: Mapped[str]
+    day: Mapped[date]
+    dataset: Mapped[str]
+    entity: Mapped[EntityId | None]
+    label: Mapped[str | None]
+    confidence: Mapped[float | None]
+    margin: Mapped[float | None]
+    flag: Mapped[str | None]
+    kind: Mapped[str | None]
+    image: Mapped[str | None]
+    values: Mapped[dict[str, Any]]
+    rank: Mapped[float]
+    cluster: Mapped[EntityId]
+    state: Mapped[str]
+    corrected_label: Mapped[str | None]
+    decided_by: Mapped[str | None]
+    decided_at: Mapped[datetime | None]
+    revision: Mapped[int]
+
+
+class ImageHash(Base):
+    """A picture that a family has taken in, by the day it was collected on (gold: none).
+
+    Later ones are compared with it.
+    """
+
+    __tablename__ = "image_hashes"
+    __table_args__ = (Index(None, "family", "sha256"), Index(None, "family", "day"))
+
+    family: Mapped[str] = mapped_column(primary_key=True)
+    image: Mapped[EntityId] = mapped_column(primary_key=True)
+    sha256: Mapped[EntityId] = mapped_column(primary_key=True)
+    phash: Mapped[int | None]
+    entity: Mapped[EntityId | None]
+    day: Mapped[date | None]
+
+
+class Erasure(Base):
+    """That a person was forgotten: by a keyed hash of the id, so that the id itself is gone too."""
+
+    __tablename__ = "erasures"
+
+    subject_hash: Mapped[str] = mapped_column(primary_key=True)
+    requested_by: Mapped[str]
+    reason: Mapped[str | None]
+    at: Mapped[datetime]
+    report: Mapped[dict[str, Any]]
+
+
+class AdminUser(Base):
+    """Who may use the admin pages. ``password_hash`` is argon2id's encoded form."""
+
+    __tablename__ = "admin_users"
+    __table_args__ = (CheckConstraint("role in ('viewer', 'verifier', 'admin')", name="role"),)
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    role: Mapped[str]
+    password_hash: Mapped[str]
+    disabled: Mapped[bool]
+    created_at: Mapped[datetime]
+    last_login_at: Mapped[datetime | None]
+
+
+class AdminSession(Base):
+    """A logged-in browser, by the SHA-256 of its cookie's token."""
+
+    __tablename__ = "admin_sessions"
+
+    token_hash: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("admin_users.id", ondelete="CASCADE"), index=True)
+    csrf: Mapped[str]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class LoginAttempt(Base):
+    """A failed login, for throttling by name and by address."""
+
+    __tablename__ = "login_attempts"
+    __table_args__ = (Index(None, "name", "at"), Index(None, "address", "at"))
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    name: Mapped[str]
+    address: Mapped[str]
+    at: Mapped[datetime]

@@ -1,0 +1,9 @@
+"""Being written."""
+
+
+def check(answers, options):
+    raise NotImplementedError
+
+
+def probe(options):
+    raise NotImplementedError

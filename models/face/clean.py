@@ -1,0 +1,5 @@
+"""Being written."""
+
+
+def clean(table, mapping, as_of):
+    raise NotImplementedError

@@ -1,0 +1,5 @@
+"""Being written."""
+
+
+def evaluate(predictor, test, options, seed):
+    raise NotImplementedError
