@@ -70,8 +70,9 @@ def evaluate_files(
     """
     from models.comparison import compare_losses
 
-    rows = {role: read_rows(family, path, _mapping_of(path, mapping, files)) for role, path in files.items()}
+    rows = {role: _read(family, path, mapping, files, options) for role, path in files.items()}
     tables = {role: found.table for role, found in rows.items()}
+    options = _with_their_classes(options, files, tables)
     chosen, examples = _with_enough(family, tables, options, fixed=fixed)
     notes = _notes(family, options, chosen, examples)
     for role in ("train", "test"):
@@ -85,6 +86,47 @@ def evaluate_files(
     }
     counts = {role: table.num_rows for role, table in examples.items()}
     return FileEvaluation(family.name, chosen, rows, counts, evaluation, comparisons, notes)
+
+
+def _read(
+    family: Family, path: Path, mapping: Mapping[str, str], files: Mapping[str, Path], options: Any
+) -> FileRows:
+    if path.is_dir():
+        return read_folder_rows(family, path, options)
+    return read_rows(family, path, _mapping_of(path, mapping, files))
+
+
+def read_folder_rows(family: Family, path: Path, options: Any) -> FileRows:
+    """The pictures below class-named folders; those that cannot be read are counted by reason.
+
+    Raises:
+        InputError: the family has no pictures, or the folder has none.
+    """
+    import pyarrow as pa
+    from tasks.image_folders import read_folder
+
+    if not family.heavy:
+        raise InputError(f"{path} is a folder, and '{family.name}' learns from tables.", hint="Name a file.")
+    good: dict[str, list[Any]] = {name: [] for name in ("photo", "image", "label", "person")}
+    reasons: Counter[str] = Counter()
+    for found in read_folder(path, options.limits):
+        if found.problem is not None:
+            reasons[found.problem] += 1
+            continue
+        values = (found.name, found.data, found.label, found.person)
+        for column, value in zip(good.values(), values, strict=True):
+            column.append(value)
+    kinds = {"photo": pa.string(), "image": pa.binary(), "label": pa.string(), "person": pa.string()}
+    table = pa.table({name: pa.array(values, kinds[name]) for name, values in good.items()})
+    return FileRows(path, table, table.num_rows + reasons.total(), dict(reasons.most_common()))
+
+
+def _with_their_classes(options: Any, files: Mapping[str, Path], tables: Mapping[str, pa.Table]) -> Any:
+    """For folders, whose names are the classes: those that occur."""
+    if not any(path.is_dir() for path in files.values()):
+        return options
+    labels = {label for table in tables.values() for label in table["label"].unique().to_pylist()}
+    return options.with_classes(tuple(sorted(labels)))
 
 
 def read_rows(family: Family, path: Path, mapping: Mapping[str, str]) -> FileRows:
@@ -110,7 +152,8 @@ def _mapping_of(path: Path, mapping: Mapping[str, str], files: Mapping[str, Path
 
     if not mapping:
         return {}
-    names = {each: set(next(read_chunks(each, 1)).table.column_names) for each in files.values()}
+    plain = [each for each in files.values() if not each.is_dir()]
+    names = {each: set(next(read_chunks(each, 1)).table.column_names) for each in plain}
     for name, column in mapping.items():
         if not any(column in columns for columns in names.values()):
             raise InputError(f"No file has the column '{column}' that {name} is mapped to.")
@@ -136,7 +179,7 @@ def _with_enough(
 
 def _notes(family: Family, asked: Any, used: Any, examples: Mapping[str, pa.Table]) -> list[str]:
     notes = []
-    if used != asked:
+    if hasattr(used, "horizon_days") and used != asked:
         notes.append(
             f"The files hold too few outcomes {asked.horizon_days:g} days after a snapshot; these figures are "
             f"for {used.horizon_days:g} days. --horizon-days sets it."
@@ -144,9 +187,7 @@ def _notes(family: Family, asked: Any, used: Any, examples: Mapping[str, pa.Tabl
     shared = set(examples["train"][family.entity].unique().to_pylist())
     both = len(shared & set(examples["test"][family.entity].unique().to_pylist()))
     if both:
-        notes.append(
-            f"{both:,} of the test rows' {family.entity} values occur in training too, at other times."
-        )
+        notes.append(f"{both:,} of the test rows' {family.entity} values occur in training too.")
     return notes
 
 

@@ -9,12 +9,17 @@ import typer
 
 
 def evaluate(
-    family: Annotated[str, typer.Argument(help="Family, such as viral.")],
-    train: Annotated[Path, typer.Option("--train", help="Rows to fit on: CSV (also gzipped) or Parquet.")],
+    family: Annotated[str, typer.Argument(help="Family, such as viral or face.")],
+    train: Annotated[
+        Path,
+        typer.Option(
+            "--train", help="Rows to fit on: CSV (also gzipped), Parquet, or a folder of class-named folders."
+        ),
+    ],
     test: Annotated[Path, typer.Option("--test", help="Rows to measure on.")],
     valid: Annotated[
         Path | None,
-        typer.Option("--valid", help="Rows of others to calibrate on; left out: the latest fifth of --train."),
+        typer.Option("--valid", help="Rows of others to calibrate on; left out: a part of --train."),
     ] = None,
     columns: Annotated[
         list[str] | None, typer.Option("--map", help="NAME=COLUMN: the files' column for one of our names.")
@@ -28,12 +33,18 @@ def evaluate(
             "--horizon-days", min=0.01, help="Days from a row to its outcome; left out: the setting's, or less."
         ),
     ] = None,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="Pictures are cut already, or are no faces: take them as they are.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Fit a family on plain files and measure it on held-out rows, beside baselines; no platform is needed.
 
-    The files may be cut by time or by video, and may have different columns.
+    Tables may be cut by time or by video, and may have different columns. Pictures are in folders named by
+    their class; a folder in between, as in DIR/Soft/anna/1.jpg, names the person, who is then on one side only.
     """
+    from dataclasses import replace
+
     from cli.commands.importing import read_mapping
     from cli.evaluation_report import as_dictionary, print_report
     from cli.file_evaluation import evaluate_files
@@ -49,6 +60,10 @@ def evaluate(
         if not hasattr(options, "with_horizon"):
             raise InputError(f"The family '{family}' has no horizon.", hint="Leave --horizon-days out.")
         options = options.with_horizon(horizon_days)
+    if whole:
+        if not hasattr(options, "faces"):
+            raise InputError(f"The family '{family}' has no pictures.", hint="Leave --whole out.")
+        options = replace(options, faces="whole")
     files = {"train": train, **({"valid": valid} if valid else {}), "test": test}
     mapping = read_mapping(columns or [], mapping_file)
     with progress("Reading, fitting and measuring ..."):
