@@ -12,6 +12,7 @@
     ├── DatasetError               dataset versions
     │   ├── VersionNotFound
     │   ├── VersionCorrupt         bytes do not have the SHA-256 that the manifest states
+    │   ├── VersionErased          a person in it was forgotten, so that its rows are gone
     │   └── VersionConflict        another content is already published under that name
     ├── DatabaseError
     │   └── DatabaseUnavailable
@@ -84,6 +85,10 @@ class VersionNotFound(DatasetError):
 
 class VersionCorrupt(DatasetError):
     """A part is missing, or its bytes do not match the manifest."""
+
+
+class VersionErased(DatasetError):
+    """A person in that revision was forgotten: its rows are gone, and a later revision has the others."""
 
 
 class VersionConflict(DatasetError):

@@ -1,0 +1,111 @@
+"""Who was forgotten: kept as a keyed hash, so that the id itself is gone too.
+
+The key is ``JWT_SECRET``, or where there is none a file in ASSAY_HOME that is made once. Without the key nobody
+can tell from the table whether some id is in it; with another key nobody is in it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import ARRAY, Connection, Engine, Text, any_, literal, select
+from sqlalchemy.dialects.postgresql import insert
+
+from config.errors import SettingsError
+from config.settings import Settings
+from storage import tables
+from storage.database import advisory_guard, transaction
+
+KEY_FILE = "erasure.key"
+_DOMAIN = b"assay-erasure-1:"
+_FILE_MODE = 0o600
+
+
+def subject_hash(settings: Settings, person: str) -> str:
+    """HMAC-SHA256 (RFC 2104) of an id under the platform's key, in hex. Raises SettingsError."""
+    return _hashed(_key(settings), person)
+
+
+def is_erased(engine: Engine, settings: Settings, ids: Sequence[str]) -> set[str]:
+    """Those of ``ids`` that were forgotten: their rows are not to be taken in again.
+
+    Raises:
+        DatabaseUnavailable: the server cannot be reached.
+        SettingsError: the key's file cannot be read or made.
+    """
+    if not ids:
+        return set()
+    table = tables.Erasure.__table__
+    with transaction(engine) as connection:
+        if connection.execute(select(table.c.subject_hash).limit(1)).first() is None:
+            return set()
+        key = _key(settings)
+        by_hash = {_hashed(key, person): person for person in set(ids)}
+        wanted = any_(literal(list(by_hash), ARRAY(Text)))
+        found = connection.scalars(select(table.c.subject_hash).where(table.c.subject_hash == wanted))
+        return {by_hash[each] for each in found}
+
+
+def remember(
+    connection: Connection, subject: str, *, requested_by: str, reason: str | None, at: datetime
+) -> None:
+    """Write down that ``subject`` (a :func:`subject_hash`) is forgotten; a second time changes nothing."""
+    row: dict[str, Any] = {
+        "subject_hash": subject, "requested_by": requested_by, "reason": reason, "at": at, "report": {},
+    }  # fmt: skip
+    connection.execute(insert(tables.Erasure).values(row).on_conflict_do_nothing())
+
+
+def keep_report(engine: Engine, subject: str, report: Mapping[str, Any]) -> None:
+    """Put figures of what was removed beside the erasure; never an id."""
+    table = tables.Erasure.__table__
+    with transaction(engine) as connection:
+        connection.execute(table.update().where(table.c.subject_hash == subject).values(report=dict(report)))
+
+
+def rows_guard(engine: Engine, family: str, wait_seconds: float | None = None) -> AbstractContextManager[None]:
+    """Held by whoever makes rows of ``family`` (collects, builds, adds), from its first look at the sources to
+    the end of its publication, and by an erasure: nobody publishes what an erasure has just removed.
+    """
+    return advisory_guard(engine, wait_seconds)(f"rows:{family}")
+
+
+def _key(settings: Settings) -> bytes:
+    secret = settings.jwt_secret.get_secret_value() if settings.jwt_secret else ""
+    return secret.encode() if secret else _own_key(settings.home / KEY_FILE)
+
+
+def _own_key(path: Path) -> bytes:
+    """The key in ``path``, made where it is not there; of several makers one wins."""
+    try:
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.") as file:
+                os.fchmod(file.fileno(), _FILE_MODE)
+                file.write(secrets.token_hex(32))
+                file.flush()
+                os.fsync(file.fileno())
+                with suppress(FileExistsError):
+                    os.link(file.name, path)
+        key = path.read_text().strip()
+    except OSError as error:
+        raise SettingsError(
+            f"The key of erasures, {path}, cannot be read or made: {error.strerror}.",
+            hint="Set JWT_SECRET, or mend the folder.",
+        ) from None
+    if not key:
+        raise SettingsError(f"The key of erasures, {path}, is empty.", hint="Restore it from a backup.")
+    return key.encode()
+
+
+def _hashed(key: bytes, person: str) -> str:
+    return hmac.new(key, _DOMAIN + person.encode(), hashlib.sha256).hexdigest()
