@@ -72,12 +72,16 @@ class Request:
         values = found.get(name)
         return values[-1] if values else None
 
-    async def json_body(self, limit: int) -> bytes:
+    async def json_body(self, limit: int, take: Callable[[int], None] | None = None) -> bytes:
         """The body of a request that says it is JSON (or says nothing), at most ``limit`` bytes.
+
+        Args:
+            limit: in bytes.
+            take: is told the size of each piece as it comes, and may refuse it with a Problem.
 
         Raises:
             Problem: 415 for another type, 413 for more bytes (they are not read), 408 when they do not come,
-                400 when the client left.
+                400 when the client left, and what ``take`` raises.
         """
         length: int | None = None
         for key, value in self.scope["headers"]:
@@ -90,12 +94,12 @@ class Request:
             raise self._too_large(limit)
         try:
             async with asyncio.timeout(BODY_SECONDS):
-                return await self._read(limit)
+                return await self._read(limit, take)
         except TimeoutError:
             self.closing = True
             raise Problem(408, f"The body was not complete after {BODY_SECONDS:.0f} seconds.") from None
 
-    async def _read(self, limit: int) -> bytes:
+    async def _read(self, limit: int, take: Callable[[int], None] | None) -> bytes:
         chunks, size, more = [], 0, True
         while more:
             message = await self._receive()
@@ -105,8 +109,17 @@ class Request:
             size += len(chunks[-1])
             if size > limit:
                 raise self._too_large(limit)
+            if take is not None:
+                self._offer(take, len(chunks[-1]))
             more = message.get("more_body", False)
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def _offer(self, take: Callable[[int], None], size: int) -> None:
+        try:
+            take(size)
+        except Problem:
+            self.closing = True
+            raise
 
     def _too_large(self, limit: int) -> Problem:
         self.closing = True
