@@ -84,7 +84,7 @@ def openapi_document(
     paths: dict[str, Any] = {}
     for operation in operations:
         entry = _operation(operation, schemas)
-        if operation.needs_key or (key_everywhere and operation.request is not None):
+        if operation.needs_key or (key_everywhere and operation.answer is not None):
             entry["security"] = [{"ApiKey": []}]
         paths.setdefault(operation.path, {})[operation.method] = entry
     return {
