@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -117,14 +118,14 @@ def new_identities(count: int) -> list[str]:
     ]
 
 
-def connect_database(settings: Settings) -> Insert:
-    """The real database's insert."""
+def connect_database(settings: Settings, store: Callable[[Any, list[Row]], int] | None = None) -> Insert:
+    """The real database's insert.
+
+    Args:
+        settings: where the database is.
+        store: (engine, rows) -> how many were new, for a family that keeps more than its predictions.
+    """
     from storage.database import make_engine
     from storage.predictions import insert_predictions
 
-    engine = make_engine(settings)
-
-    def insert(rows: list[Row]) -> int:
-        return int(insert_predictions(engine, rows))
-
-    return insert
+    return partial(store or insert_predictions, make_engine(settings))

@@ -58,10 +58,19 @@ def insert_predictions(engine: Engine, rows: Sequence[Mapping[str, Any]]) -> int
     """
     if not rows:
         return 0
-    checked = [_row(number, row) for number, row in enumerate(rows)]
-    columns = [[row[name] for row in checked] for name in FIELDS]
+    columns = prediction_columns(rows)
     with transaction(engine) as connection, cursor(connection) as cur:
         return cur.execute(INSERT, columns).rowcount
+
+
+def prediction_columns(rows: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
+    """The parameters of :data:`INSERT` for ``rows``: a list a column of :data:`FIELDS`.
+
+    Raises:
+        InputError: a row lacks a field or has a wrong one; the message names the row.
+    """
+    checked = [_row(number, row) for number, row in enumerate(rows)]
+    return [[row[name] for row in checked] for name in FIELDS]
 
 
 def count_predictions(engine: Engine, family: str, start: datetime, end: datetime) -> int:

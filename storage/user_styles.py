@@ -1,0 +1,57 @@
+"""What the face service said about users' photos, in ``user_styles``, beside the predictions themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from psycopg.sql import SQL
+from sqlalchemy import Engine
+
+from storage.copying import cursor
+from storage.database import transaction
+from storage.predictions import INSERT, prediction_columns
+
+#: Out of the predictions with those ids, as they are stored: one source for both tables, and nothing twice.
+#: Each entry of ``results`` stays at the place of its photo; what names the entry's place is not repeated.
+INSERT_STYLES = SQL(
+    """
+    insert into user_styles (id, user_id, photos, style_class, confidence, model_version, results, at)
+    select
+      id,
+      entity_id,
+      array(select jsonb_array_elements_text(coalesce(inputs -> 'photos', '[]'))),
+      answer ->> 'class',
+      (answer ->> 'confidence')::float8,
+      model_version,
+      coalesce((select jsonb_agg(entry - 'index' order by place)
+                from jsonb_array_elements(answer -> 'photos') with ordinality as photo (entry, place)), '[]'),
+      at
+    from predictions
+    where id = any(%s::uuid[]) and family = 'face' and entity_id is not null
+    order by id
+    on conflict (id) do nothing
+    """
+)
+
+
+def insert_face_predictions(engine: Engine, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Store predictions of the face service, and for each that has a user a row in ``user_styles``.
+
+    Both in one transaction; what is there already is left as it is. ``inputs`` has ``photos`` (keys, maybe
+    none), ``answer`` has ``class``, ``confidence`` and ``photos`` (one entry an image).
+
+    Returns:
+        How many predictions were new.
+
+    Raises:
+        InputError: a row lacks a field or has a wrong one; the message names the row, and nothing is stored.
+        DatabaseUnavailable: the server cannot be reached.
+    """
+    if not rows:
+        return 0
+    columns = prediction_columns(rows)
+    with transaction(engine) as connection, cursor(connection) as cur:
+        new = cur.execute(INSERT, columns).rowcount
+        cur.execute(INSERT_STYLES, (columns[0],))
+        return new
