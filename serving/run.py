@@ -14,7 +14,7 @@ from config.errors import AssayError, InputError
 from config.settings import Settings, get_settings, tool_environment
 
 #: family -> the Bento service that answers for it.
-SERVICES = {"viral": "serving.viral:ViralService"}
+SERVICES = {"viral": "serving.viral:ViralService", "face": "serving.face:FaceService"}
 GRACE_SECONDS = 2
 KEEP_ALIVE_SECONDS = 75
 ROOT = Path(__file__).resolve().parent.parent
