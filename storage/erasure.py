@@ -17,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ARRAY, Connection, Engine, Text, any_, literal, select
+from sqlalchemy import ARRAY, Connection, Engine, Text, any_, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from config.errors import SettingsError
@@ -67,9 +67,9 @@ def remember(
 
 def keep_report(engine: Engine, subject: str, report: Mapping[str, Any]) -> None:
     """Put figures of what was removed beside the erasure; never an id."""
-    table = tables.Erasure.__table__
+    changed = update(tables.Erasure).where(tables.Erasure.subject_hash == subject).values(report=dict(report))
     with transaction(engine) as connection:
-        connection.execute(table.update().where(table.c.subject_hash == subject).values(report=dict(report)))
+        connection.execute(changed)
 
 
 def rows_guard(engine: Engine, family: str, wait_seconds: float | None = None) -> AbstractContextManager[None]:
