@@ -1,0 +1,173 @@
+"""What a file says about itself before a pixel of it is decoded, and copies of it that Pillow opens in silence.
+
+Pillow warns through Python's process-wide filters, which one thread cannot set without changing them for all.
+So that no warning is ever due, the parts that it would complain about are checked here, or hidden from it.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from PIL import TiffTags
+
+from models.images.formats import ImageInvalid
+from models.images.orientation import read_orientation
+
+_BROKEN = "broken image"
+
+
+@dataclass(frozen=True)
+class Header:
+    """A file ready to be opened: its bytes, the size where it must be known before, the turn and the frames."""
+
+    data: bytes
+    size: tuple[int, int] | None = None
+    orientation: int | None = None
+    frames: int | None = None
+
+
+def read_header(data: bytes, kind: str) -> Header:
+    """Read the header of a file of the format ``kind``; ImageInvalid where it is damaged."""
+    reader = _READERS.get(kind)
+    if reader is None:
+        return Header(data)
+    try:
+        return reader(data)
+    except (struct.error, IndexError) as error:
+        raise ImageInvalid(_BROKEN) from error
+
+
+def _jpeg(data: bytes) -> Header:
+    """Take the EXIF segment out of Pillow's sight: it reads the resolution there, and may warn."""
+    at = 2
+    while data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker == 0xFF:
+            at += 1
+            continue
+        if marker in (0xDA, 0xD9):
+            break
+        if marker == 0x01 or 0xD0 <= marker <= 0xD7:
+            at += 2
+            continue
+        (length,) = struct.unpack_from(">H", data, at + 2)
+        body = at + 4
+        if marker == 0xE1 and data[body : body + 6] == b"Exif\x00\x00":
+            orientation = read_orientation(data[body : at + 2 + length])
+            return Header(data[:body] + b"-" + data[body + 1 :], orientation=orientation)
+        at += 2 + length
+    return Header(data, orientation=1)
+
+
+def _png(data: bytes) -> Header:
+    """Refuse an animation chunk that Pillow would warn of: a second one, or one without frames."""
+    at, frames = 8, None
+    while at + 8 <= len(data):
+        length, name = struct.unpack_from(">I4s", data, at)
+        if name == b"acTL":
+            (count,) = struct.unpack_from(">I", data, at + 8)
+            if frames is not None or not 0 < count <= 0x80000000:
+                raise ImageInvalid(_BROKEN)
+            frames = count
+        if name in (b"IDAT", b"IEND"):
+            break
+        at += 12 + length
+    return Header(data, frames=frames or 1)
+
+
+def _webp(data: bytes) -> Header:
+    """Read the size of the canvas, which the decoder allocates as it opens the file (RFC 9649, 2.5 to 2.7)."""
+    chunk = data[12:16]
+    if chunk == b"VP8X":
+        width, height = (1 + int.from_bytes(data[at : at + 3], "little") for at in (24, 27))
+        return Header(data, size=(width, height))
+    if chunk == b"VP8 ":
+        width, height = struct.unpack_from("<HH", data, 26)
+        return Header(data, size=(width & 0x3FFF, height & 0x3FFF))
+    if chunk == b"VP8L":
+        (bits,) = struct.unpack_from("<I", data, 21)
+        return Header(data, size=((bits & 0x3FFF) + 1, ((bits >> 14) & 0x3FFF) + 1))
+    raise ImageInvalid(_BROKEN)
+
+
+def _gif(data: bytes) -> Header:
+    """Count frames and find the canvas: frames may reach beyond the stated one (GIF89a, 18 to 26)."""
+    width, height, flags = struct.unpack_from("<HHB", data, 6)
+    at, frames = 13 + _palette_bytes(flags), 0
+    while at < len(data) and data[at] in (0x21, 0x2C):
+        if data[at] == 0x21:
+            end = _skip_blocks(data, at + 2)
+        else:
+            left, top, wide, high, flags = struct.unpack_from("<HHHHB", data, at + 1)
+            end = _skip_blocks(data, at + 11 + _palette_bytes(flags))
+            if end is not None or frames == 0:
+                width, height = max(width, left + wide), max(height, top + high)
+            frames += end is not None
+        if end is None:
+            break
+        at = end
+    if frames == 0:
+        raise ImageInvalid(_BROKEN)
+    return Header(data, size=(width, height), frames=frames)
+
+
+def _palette_bytes(flags: int) -> int:
+    return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
+
+
+def _skip_blocks(data: bytes, at: int) -> int | None:
+    """Step over a chain of data blocks; None where the file ends within it."""
+    while at < len(data):
+        if data[at] == 0:
+            return at + 1
+        at += 1 + data[at]
+    return None
+
+
+def _tiff(data: bytes) -> Header:
+    """Check the first directory and hide its EXIF; count the directories, which are the pages (TIFF 6.0, 2)."""
+    order = "<" if data[:2] == b"II" else ">"
+    (first,) = struct.unpack_from(order + "I", data, 4)
+    quiet = bytearray(data)
+    total = 0
+    (entries,) = struct.unpack_from(order + "H", data, first)
+    for entry in range(first + 2, first + 2 + 12 * entries, 12):
+        tag, kind, count, value = struct.unpack_from(order + "HHII", data, entry)
+        size = count * _TIFF_BYTES.get(kind, 0)
+        total += size if size > 4 else 0
+        single = TiffTags.lookup(tag).length == 1 and count != 1 and size > 0
+        if single or total > len(data) or (size > 4 and value + size > len(data)):
+            raise ImageInvalid(_BROKEN)
+        if tag in TiffTags.TAGS_V2_GROUPS:
+            struct.pack_into(order + "H", quiet, entry, _PRIVATE_TAG)
+    return Header(bytes(quiet), frames=_tiff_pages(data, order, first))
+
+
+def _tiff_pages(data: bytes, order: str, first: int) -> int:
+    seen: set[int] = set()
+    at = first
+    while at and at not in seen:
+        seen.add(at)
+        (entries,) = struct.unpack_from(order + "H", data, at)
+        (at,) = struct.unpack_from(order + "I", data, at + 2 + 12 * entries)
+    return len(seen)
+
+
+def _avif(data: bytes) -> Header:
+    """Hide EXIF from Pillow: the turn of an AVIF picture is told by its own boxes (ISO/IEC 23000-22, 7.3)."""
+    at = 0
+    while at + 8 <= len(data):
+        length, name = struct.unpack_from(">I4s", data, at)
+        if length < 8:
+            break
+        if name == b"meta":
+            box = data[at : at + length].replace(b"Exif", b"-xif")
+            return Header(data[:at] + box + data[at + length :])
+        at += length
+    return Header(data)
+
+
+_READERS = {"JPEG": _jpeg, "PNG": _png, "WEBP": _webp, "GIF": _gif, "TIFF": _tiff, "AVIF": _avif}
+_TIFF_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8}
+_PRIVATE_TAG = 65_000
