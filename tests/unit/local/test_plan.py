@@ -17,7 +17,17 @@ def parts_of(home: Path, **overrides: object) -> dict[str, Part]:
 
 def test_the_embedded_platform_has_every_part(tmp_path: Path) -> None:
     parts = parts_of(tmp_path)
-    assert list(parts) == ["postgres", "objects", "migrate", "prefect", "mlflow", "deploy", "worker", "viral"]
+    assert list(parts) == [
+        "postgres",
+        "objects",
+        "migrate",
+        "prefect",
+        "mlflow",
+        "deploy",
+        "worker",
+        "viral",
+        "face",
+    ]
     assert [name for name, part in parts.items() if part.kind == "job"] == ["migrate", "deploy"]
     assert parts["worker"].needs == ("migrate", "deploy")
 
