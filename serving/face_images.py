@@ -18,21 +18,25 @@ logger = logging.getLogger(__name__)
 class ImageResult:
     """What came of one image. ``size`` and ``sha256`` are of the file's bytes, None where there are none.
 
-    ``fault`` is (reason, sentence), and ``ours`` says that not the image is to blame.
+    ``fault`` is why there is no answer, ``hint`` what to do about it; ``ours``: the image is not to blame.
     """
 
     size: int | None = None
     sha256: str | None = None
     answer: Mapping[str, Any] | None = None
-    fault: tuple[str, str] | None = None
+    fault: str | None = None
+    hint: str | None = None
     ours: bool = False
 
     def as_entry(self, index: int) -> dict[str, Any]:
         """As it stands in the answer."""
         entry: dict[str, Any] = {"index": index, **(self.answer or {}), "sha256": self.sha256}
         if self.fault:
-            reason, sentence = self.fault
-            entry["error"] = {"reason": reason, "message": f"images[{index}]: {sentence}"}
+            sentence = f"images[{index}] cannot be used: {self.fault}."
+            entry["error"] = {
+                "reason": self.fault,
+                "message": f"{sentence} {self.hint}" if self.hint else sentence,
+            }
         return entry
 
 
@@ -47,15 +51,10 @@ def look_at(predictor: Any, text: str, limits: ImageLimits) -> ImageResult:
         size, digest = len(data), sha256(data)
         return ImageResult(size, digest, predictor.answer_photo(data))
     except ImageInvalid as error:
-        return ImageResult(size, digest, fault=(error.reason, error.message))
+        return ImageResult(size, digest, fault=error.reason, hint=error.hint)
     except Exception as error:  # noqa: BLE001 - one image's fault, whatever it is, stays its own
         logger.error("looking at an image of %s bytes failed: %s %s", size, type(error).__name__, _place(error))
-        return ImageResult(
-            size,
-            digest,
-            fault=("fault of the service", "The service failed to look at it; the fault is logged."),
-            ours=True,
-        )
+        return ImageResult(size, digest, fault="the service failed to look at it, which is logged", ours=True)
 
 
 def _place(error: BaseException) -> str:

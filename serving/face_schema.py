@@ -131,7 +131,7 @@ EXAMPLE_ANSWER: dict[str, Any] = {
         {
             "index": 1,
             "sha256": None,
-            "error": {"reason": "not base64", "message": "images[1] is not base64."},
+            "error": {"reason": "not base64", "message": "images[1] cannot be used: not base64."},
         },
     ],
     "count": 1,
