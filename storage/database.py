@@ -30,7 +30,7 @@ KEEPALIVE = {
 }  # fmt: skip
 
 
-def make_engine(settings: Settings, *, pool_size: int = 5) -> Engine:
+def make_engine(settings: Settings, *, pool_size: int = 5, connect_seconds: int = CONNECT_SECONDS) -> Engine:
     """An engine on the platform's own database: UTC, short connect time-out, dead connections replaced.
 
     Nothing is connected yet; the caller disposes of it.
@@ -42,7 +42,7 @@ def make_engine(settings: Settings, *, pool_size: int = 5) -> Engine:
         max_overflow=2 * pool_size,
         pool_timeout=30,
         connect_args={
-            "connect_timeout": CONNECT_SECONDS,
+            "connect_timeout": connect_seconds,
             "options": "-c timezone=UTC",
             "application_name": "assay",
             **KEEPALIVE,
