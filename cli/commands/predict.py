@@ -13,28 +13,65 @@ from cli.output import print_fields, print_json
 def predict(
     family: Annotated[str, typer.Argument(help="Family, such as viral.")],
     fields: Annotated[
-        list[str] | None, typer.Argument(help="Inputs as NAME=VALUE, such as views=12000 title='A day out'.")
+        list[str] | None,
+        typer.Argument(
+            help="Inputs as NAME=VALUE, such as views=12000 title='A day out'; for face, photo files."
+        ),
     ] = None,
     json_file: Annotated[
         Path | None,
         typer.Option("--json-file", help="Inputs from a JSON file (- is standard input); a list is a batch."),
     ] = None,
+    user: Annotated[
+        str | None, typer.Option("--user", help="Face: whose photos they are; the answer is then kept.")
+    ] = None,
     url: Annotated[str | None, typer.Option(help="Address of the service; ours when left out.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Ask the running service for a prediction; a JSON list is asked as a batch."""
+    """Ask the running service for a prediction; a JSON list is asked as a batch.
+
+    `assay predict face FILE...` asks about up to 10 photos of one person.
+    """
+    from config.errors import InputError
     from config.settings import load_settings
 
     settings = load_settings()
-    inputs = _inputs(fields or [], json_file)
-    address = url or f"http://127.0.0.1:{_port(settings, family)}"
-    batch = "videos" in inputs
+    address = (url or f"http://127.0.0.1:{_port(settings, family)}").rstrip("/")
     key = settings.ml_api_key.get_secret_value() if settings.ml_api_key else None
-    answer = _ask(f"{address.rstrip('/')}/predict{'/batch' if batch else ''}", inputs, key, family)
+    if family == "face" and json_file is None:
+        _predict_photos(f"{address}/predict", [Path(name) for name in fields or []], user, key, as_json)
+        return
+    if user is not None:
+        raise InputError("--user goes with photo files.")
+    inputs = _inputs(fields or [], json_file)
+    batch = "videos" in inputs
+    answer = _ask(f"{address}/predict{'/batch' if batch else ''}", inputs, key, family)
     if as_json or batch:
         print_json(answer)
     else:
         print_fields(answer)
+
+
+def _predict_photos(url: str, paths: list[Path], user: str | None, key: str | None, as_json: bool) -> None:
+    """Ask about photos; ends with 1 when one of them has no answer."""
+    from cli.photo_questions import named, read_photos, show, with_files
+    from config.errors import AssayError, InputError
+
+    paths = list(dict.fromkeys(paths))
+    if not paths:
+        raise InputError("There is nothing to ask about.", hint="Give photo files, or --json-file FILE.")
+    photos, unread = read_photos(paths)
+    question = {"images": list(photos.values())} | ({"user_id": user} if user is not None else {})
+    try:
+        answer = with_files(_ask(url, question, key, "face"), list(photos), unread)
+    except AssayError as error:
+        raise named(error, list(photos)) from None
+    if as_json:
+        print_json(answer)
+    else:
+        show(answer)
+    if answer["count"] < len(paths):
+        raise typer.Exit(1)
 
 
 def _inputs(fields: list[str], json_file: Path | None) -> dict[str, Any]:
