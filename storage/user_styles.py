@@ -13,7 +13,7 @@ from storage.database import transaction
 from storage.predictions import INSERT, prediction_columns
 
 #: Out of the predictions with those ids, as they are stored: one source for both tables, and nothing twice.
-#: Each entry of ``results`` stays at the place of its photo; what names the entry's place is not repeated.
+#: ``results`` is an object whose ``photos`` has each entry at the place of its photo.
 INSERT_STYLES = SQL(
     """
     insert into user_styles (id, user_id, photos, style_class, confidence, model_version, results, at)
@@ -24,8 +24,7 @@ INSERT_STYLES = SQL(
       answer ->> 'class',
       (answer ->> 'confidence')::float8,
       model_version,
-      coalesce((select jsonb_agg(entry - 'index' order by place)
-                from jsonb_array_elements(answer -> 'photos') with ordinality as photo (entry, place)), '[]'),
+      jsonb_build_object('photos', coalesce(answer -> 'photos', '[]')),
       at
     from predictions
     where id = any(%s::uuid[]) and family = 'face' and entity_id is not null
