@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from cli.output import NOT_WELL, err, print_fields, print_json, say
 
 if TYPE_CHECKING:
-    from cli.flow_records import FlowRun
     from config.settings import Settings
+    from tasks.flow_records import FlowRun
 
 #: what Prefect says about every run
 _CHATTER = ("Running 1 deployment pull", "Executing deployment step", "Deployment step", "All deployment steps",
@@ -23,7 +23,7 @@ def run_and_report(
     """Run the deployment ``name`` for a person who looks on; the exit code."""
     from dataclasses import replace
 
-    from cli.flow_client import FlowClient
+    from tasks.flow_client import FlowClient
 
     with FlowClient(settings) as client:
         run = client.start(name, parameters)

@@ -21,8 +21,8 @@ app = typer.Typer(
 @app.command("list")
 def list_flows(as_json: Json = False) -> None:
     """Every deployment, when it runs (UTC), and how its latest run went."""
-    from cli.flow_client import FlowClient
     from config.settings import load_settings
+    from tasks.flow_client import FlowClient
 
     with FlowClient(load_settings()) as client:
         rows = [_row(one, client.runs(one.name, limit=1)) for one in client.deployments()]
@@ -48,8 +48,8 @@ def runs(
     as_json: Json = False,
 ) -> None:
     """Recent runs, the latest first."""
-    from cli.flow_client import FlowClient
     from config.settings import load_settings
+    from tasks.flow_client import FlowClient
 
     with FlowClient(load_settings()) as client:
         found = client.runs(name, limit=limit)

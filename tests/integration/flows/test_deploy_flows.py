@@ -14,10 +14,11 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterDeploymentId
 
 import deploy_flows
-from cli.flow_client import FlowClient, run_flow
+from cli.flow_client import run_flow
 from config.errors import FlowError
 from config.settings import Settings, tool_environment
 from storage.datasets.repository import DatasetRepository
+from tasks.flow_client import FlowClient
 from tests.conftest import free_port
 from tests.integration.conftest import BIN
 from tests.integration.flows.conftest import PREFECT_SOCKETS
