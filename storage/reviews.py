@@ -1,4 +1,7 @@
-"""What admins decided about candidates. Every decision is kept; the latest one counts."""
+"""What admins decided about candidates. Every decision is kept; the latest one counts.
+
+``withdraw`` takes a decision back and ``skip`` leaves it open: after either there is none that counts.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from sqlalchemy import ARRAY, Engine, Text, any_, insert, literal, select
+from sqlalchemy import ARRAY, ColumnElement, Engine, Select, Text, and_, any_, insert, literal, select
 
-from config.errors import InputError
 from storage import tables
+from storage.candidate_decisions import check_decision, follow
+from storage.copying import cursor
 from storage.database import transaction
 
 Decision = Literal["accept", "reject", "correct"]
+#: Decisions that say something about a row; after the others nobody has.
+COUNTED = ("accept", "reject", "correct")
 
 
 @dataclass(frozen=True)
@@ -52,33 +58,58 @@ def decide(
 ) -> int:
     """Decide the same about ``candidates`` (see :func:`candidate_key`), all of them or none; returns how many.
 
+    Whoever decides here has the last word, and the index of candidates follows: storage/candidates.py has the
+    way in which two admins notice each other.
+
     Raises:
-        InputError: ``correct`` without a label, or a label without ``correct``.
+        InputError: ``correct`` without a label, or a label without ``correct``; nobody decides.
         DatabaseUnavailable: the server cannot be reached.
     """
-    if (decision == "correct") != (corrected_label is not None):
-        raise InputError("A correction names the right label, and only a correction does.")
+    check_decision(decision, corrected_label, decided_by)
+    names = list(dict.fromkeys(candidates))
     rows = [
         Review(family, candidate, decision, corrected_label, reason, decided_by, decided_at).__dict__
-        for candidate in dict.fromkeys(candidates)
+        for candidate in names
     ]
     if rows:
-        with transaction(engine) as connection:
+        with transaction(engine) as connection, cursor(connection) as cur:
+            follow(cur, family, names, decision, corrected_label, decided_by, decided_at)
             connection.execute(insert(tables.Review), rows)
     return len(rows)
 
 
 def latest_decisions(engine: Engine, family: str, candidates: Sequence[str] | None = None) -> dict[str, Review]:
     """The decision that counts for each decided candidate of ``family``, or of those ``candidates``."""
-    row = tables.Review.__table__
-    columns = [column for column in row.c if column.name != "id"]
-    query = (
-        select(*columns)
-        .where(row.c.family == family)
-        .distinct(row.c.candidate)
-        .order_by(row.c.candidate, row.c.decided_at.desc(), row.c.id.desc())
-    )
+    query = _latest(_REVIEW.c.family == family)
     if candidates is not None:
-        query = query.where(row.c.candidate == any_(literal(list(candidates), ARRAY(Text))))
+        query = query.where(_REVIEW.c.candidate == any_(literal(list(candidates), ARRAY(Text))))
+    return _read(engine, query)
+
+
+def decisions_between(engine: Engine, family: str, start: datetime, end: datetime) -> dict[str, Review]:
+    """What counted at ``end`` of candidates about which something was decided in ``start <= t < end``.
+
+    A decision of before that was taken back in that time is none; so is one that was made at ``end`` or later.
+    """
+    in_time = and_(_REVIEW.c.family == family, _REVIEW.c.decided_at >= start, _REVIEW.c.decided_at < end)
+    return _read(engine, _latest(in_time))
+
+
+_REVIEW = tables.Review.__table__
+
+
+def _latest(condition: ColumnElement[bool]) -> Select[Any]:
+    """Of each candidate the latest row for which ``condition`` holds."""
+    columns = [column for column in _REVIEW.c if column.name != "id"]
+    return (
+        select(*columns)
+        .where(condition)
+        .distinct(_REVIEW.c.candidate)
+        .order_by(_REVIEW.c.candidate, _REVIEW.c.decided_at.desc(), _REVIEW.c.id.desc())
+    )
+
+
+def _read(engine: Engine, query: Select[Any]) -> dict[str, Review]:
     with transaction(engine) as connection:
-        return {each["candidate"]: Review(**each) for each in connection.execute(query).mappings()}
+        found = [Review(**each) for each in connection.execute(query).mappings()]
+    return {review.candidate: review for review in found if review.decision in COUNTED}

@@ -21,6 +21,7 @@ from sqlalchemy import (
     MetaData,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -261,20 +262,35 @@ class UserStyle(Base):
     at: Mapped[datetime] = mapped_column(index=True)
 
 
+#: The order of verification, and what the pages filter by: in the index, so that a page reads nothing else.
+_QUEUE = ("family", "state", "rank", "cluster", "id")
+_FILTERED = ("label", "kind", "confidence")
+
+
 class Candidate(Base):
     """The index by which the admin pages find candidates.
 
     The rows themselves are in the dataset versions, and the decisions in ``reviews``. ``state`` repeats the
     latest decision: ``waiting``, ``aside`` (set aside at collection), ``accept``, ``correct``, ``reject`` or
-    ``skip``; ``revision`` grows with each change of it. ``rank`` and ``cluster`` are the order of verification
+    ``skip``; ``revision`` grows with each change of it, and of what is shown. ``set_aside`` says to which of
+    the first two a withdrawn decision leads back. ``rank`` and ``cluster`` are the order of verification
     (models/candidates.py).
     """
 
     __tablename__ = "candidates"
     __table_args__ = (
         UniqueConstraint("family", "candidate"),
-        Index("candidates_queue_idx", "family", "state", "rank", "cluster", "id"),
-        Index("candidates_day_queue_idx", "family", "day", "state", "rank", "cluster", "id"),
+        Index("candidates_queue_idx", *_QUEUE, postgresql_include=_FILTERED),
+        Index("candidates_day_queue_idx", "family", "day", *_QUEUE[1:], postgresql_include=_FILTERED),
+        Index("candidates_label_queue_idx", "family", "label", *_QUEUE[1:], postgresql_include=_FILTERED[1:]),
+        Index(
+            "candidates_kind_queue_idx",
+            "family",
+            "kind",
+            *_QUEUE[1:],
+            postgresql_where=text("kind is not null"),
+        ),
+        Index("candidates_counts_idx", "family", "day", "state", "label", "kind"),
         Index(None, "family", "entity"),
         Index("candidates_decided_idx", "family", "decided_at"),
         CheckConstraint("state in ('waiting', 'aside', 'accept', 'correct', 'reject', 'skip')", name="state"),
@@ -291,6 +307,7 @@ class Candidate(Base):
     margin: Mapped[float | None]
     flag: Mapped[str | None]
     kind: Mapped[str | None]
+    set_aside: Mapped[bool]
     image: Mapped[str | None]
     values: Mapped[dict[str, Any]]
     rank: Mapped[float]

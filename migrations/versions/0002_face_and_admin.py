@@ -42,6 +42,7 @@ def upgrade() -> None:
         sa.Column("margin", sa.Float(), nullable=True),
         sa.Column("flag", sa.Text(), nullable=True),
         sa.Column("kind", sa.Text(), nullable=True),
+        sa.Column("set_aside", sa.Boolean(), nullable=False),
         sa.Column("image", sa.Text(), nullable=True),
         sa.Column("values", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("rank", sa.Float(), nullable=False),
@@ -63,11 +64,33 @@ def upgrade() -> None:
         "candidates",
         ["family", "day", "state", "rank", "cluster", "id"],
         unique=False,
+        postgresql_include=["label", "kind", "confidence"],
+    )
+    op.create_index(
+        "candidates_label_queue_idx",
+        "candidates",
+        ["family", "label", "state", "rank", "cluster", "id"],
+        unique=False,
+        postgresql_include=["kind", "confidence"],
+    )
+    op.create_index(
+        "candidates_kind_queue_idx",
+        "candidates",
+        ["family", "kind", "state", "rank", "cluster", "id"],
+        unique=False,
+        postgresql_where=sa.text("kind is not null"),
+    )
+    op.create_index(
+        "candidates_counts_idx", "candidates", ["family", "day", "state", "label", "kind"], unique=False
     )
     op.create_index("candidates_decided_idx", "candidates", ["family", "decided_at"], unique=False)
     op.create_index(op.f("candidates_family_entity_idx"), "candidates", ["family", "entity"], unique=False)
     op.create_index(
-        "candidates_queue_idx", "candidates", ["family", "state", "rank", "cluster", "id"], unique=False
+        "candidates_queue_idx",
+        "candidates",
+        ["family", "state", "rank", "cluster", "id"],
+        unique=False,
+        postgresql_include=["label", "kind", "confidence"],
     )
     op.create_table(
         "erasures",
@@ -157,6 +180,9 @@ def downgrade() -> None:
     op.drop_index(op.f("image_hashes_family_day_idx"), table_name="image_hashes")
     op.drop_table("image_hashes")
     op.drop_table("erasures")
+    op.drop_index("candidates_label_queue_idx", table_name="candidates")
+    op.drop_index("candidates_kind_queue_idx", table_name="candidates")
+    op.drop_index("candidates_counts_idx", table_name="candidates")
     op.drop_index("candidates_queue_idx", table_name="candidates")
     op.drop_index(op.f("candidates_family_entity_idx"), table_name="candidates")
     op.drop_index("candidates_decided_idx", table_name="candidates")
