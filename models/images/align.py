@@ -32,7 +32,9 @@ def align(pixels: np.ndarray, face: Face | None, size: int) -> np.ndarray:
     """Cut the square around a face, or the centred square of the whole picture, to (size, size, 3) uint8.
 
     The square is half as large again as the box, around its middle; where the eyes are known, it is turned so
-    that they are level. What lies outside the picture repeats its border. ``pixels``: (h, w, 3) uint8 of any size.
+    that they are level. What lies outside the picture repeats its border.
+
+    ``pixels``: (h, w, 3) uint8 of any size.
     """
     height, width = pixels.shape[:2]
     if face is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -10,10 +12,21 @@ import numpy as np
 from models.images.align import Face
 
 _FILE = "haarcascade_frontalface_alt2.xml"
-_SEARCH_SIDE = 128
-_STEP = 1.1
-_NEIGHBOURS = 3
-_SMALLEST = 5  # a face is at least this part of the shorter side
+
+
+@dataclass(frozen=True)
+class _Pass:
+    """One search: the picture reduced to ``side`` squared pixels, faces from ``least`` pixels on."""
+
+    side: int
+    least: int
+    step: float
+    neighbours: int
+
+
+# A portrait is found in the first pass (3 ms at 224 pixels, one thread); only where that finds nothing is the
+# picture searched closely, down to faces of a tenth of its side. Figures: docs/guides/images.md.
+_PASSES = (_Pass(96, 20, 1.15, 3), _Pass(192, 20, 1.1, 3))
 
 
 class Cascade:
@@ -23,13 +36,20 @@ class Cascade:
         self._cascade = cv2.CascadeClassifier(str(Path(cv2.__file__).parent / "data" / _FILE))
 
     def detect(self, pixels: np.ndarray) -> list[Face]:
-        """Find frontal faces, from a fifth of the shorter side on, in (h, w, 3) uint8 RGB pixels."""
+        """Find frontal faces in (h, w, 3) uint8 RGB pixels: the large ones, or else the small ones."""
         height, width = pixels.shape[:2]
-        ratio = min(1.0, _SEARCH_SIDE / min(height, width))
-        grey = _grey(pixels, max(1, round(width * ratio)), max(1, round(height * ratio)))
-        least = max(1, min(grey.shape) // _SMALLEST)
-        boxes, neighbours = self._cascade.detectMultiScale2(grey, _STEP, _NEIGHBOURS, minSize=(least, least))
-        return [_face(box, int(count), ratio) for box, count in zip(boxes, np.ravel(neighbours), strict=True)]
+        for search in _PASSES:
+            ratio = min(1.0, search.side / math.sqrt(height * width))
+            grey = _grey(pixels, max(1, round(width * ratio)), max(1, round(height * ratio)))
+            boxes, neighbours = self._cascade.detectMultiScale2(
+                grey, search.step, search.neighbours, minSize=(search.least, search.least)
+            )
+            if len(boxes):
+                counts = np.ravel(neighbours)
+                return [_face(box, int(count), ratio) for box, count in zip(boxes, counts, strict=True)]
+            if ratio == 1:
+                break
+        return []
 
 
 def _face(box: np.ndarray, neighbours: int, ratio: float) -> Face:

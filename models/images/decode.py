@@ -70,7 +70,7 @@ def decode_image(data: bytes, limits: ImageLimits, *, shortest: int | None = Non
     """Decode a file to upright RGB pixels; of an animation or a book of pages, the first.
 
     With ``shortest``, a JPEG may be decoded at a half, a quarter or an eighth, which is several times quicker,
-    as long as the shorter side keeps that many pixels. Safe in several threads; warns never; raises ImageInvalid.
+    as long as the shorter side keeps that many pixels. Safe in several threads; never warns; ImageInvalid.
     """
     if not data:
         raise ImageInvalid("empty file")
