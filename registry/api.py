@@ -45,7 +45,7 @@ class MlflowApi:
         """Raise RegistryUnavailable unless the server answers."""
         self._send("GET", "/health")
 
-    def get(self, path: str, **params: str | int) -> dict[str, Any]:
+    def get(self, path: str, /, **params: str | int) -> dict[str, Any]:
         """GET ``/api/2.0/mlflow/<path>``."""
         return self._send("GET", f"/api/2.0/mlflow/{path}", params=params).json()
 

@@ -13,7 +13,7 @@ from config.errors import RegistryError
 from config.settings import Settings
 from models.comparison import Comparison
 from models.family import Evaluation, Predictor, get_family
-from registry import training_log
+from registry import reports, training_log
 from registry.api import MlflowApi
 from registry.catalog import GATE, KEY, Catalog
 from registry.code import code_version
@@ -34,11 +34,12 @@ class Registry:
     Args:
         settings: where MLflow is, and the folder of the disk copies.
         engine: the platform's database; None for who only reads versions (a service).
+        api: the client of MLflow, for who wants time-outs of their own.
     """
 
-    def __init__(self, settings: Settings, engine: Engine | None = None) -> None:
+    def __init__(self, settings: Settings, engine: Engine | None = None, api: MlflowApi | None = None) -> None:
         self._settings, self._engine = settings, engine
-        self._api = MlflowApi(settings.mlflow_url)
+        self._api = api or MlflowApi(settings.mlflow_url)
         self._catalog = Catalog(self._api, settings.home / "cache" / "models")
 
     def close(self) -> None:
@@ -66,6 +67,14 @@ class Registry:
         """A version's predictor, from its verified files. Raises ModelNotFound, ModelInvalid."""
         found = self._catalog.version(family, version)
         return LoadedModel(get_family(family).load(self._catalog.files(found)), found)
+
+    def report_files(self, version: ModelVersion) -> list[str]:
+        """Paths of the files that its training reported; see :func:`registry.reports.report_files`."""
+        return reports.report_files(self._api, version.run_id)
+
+    def report_file(self, version: ModelVersion, path: str) -> bytes:
+        """One of them. Raises ModelNotFound."""
+        return reports.report_file(self._api, version.run_id, path)
 
     def compare(self, family: str, a: str, b: str) -> dict[str, Any]:
         """Two versions side by side: ``{"a": ..., "b": ..., "metrics": [{name, a, b, difference}]}``.

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from serving.admin import formats
+from serving.admin.access import moment
 
 TEMPLATES = Path(__file__).parent / "templates"
 THEMES = ("auto", "light", "dark")
@@ -59,6 +60,7 @@ def page(
             here=request.url.path,
             theme=theme if theme in THEMES else "auto",
             notice=notice,
+            now=moment(),
             **context,
         )
     )

@@ -8,7 +8,10 @@ from sqlalchemy import Engine
 from starlette.requests import Request
 
 from config.settings import Settings
+from registry.api import MlflowApi
+from registry.registry import Registry
 from storage.database import make_engine
+from tasks.flow_client import FlowClient
 from tasks.platform import Platform
 
 POOL_SIZE = 4
@@ -24,10 +27,27 @@ class AdminParts(Platform):
         """The platform's database."""
         return make_engine(self.settings, pool_size=POOL_SIZE, connect_seconds=PATIENCE_SECONDS)
 
+    @cached_property
+    def reading(self) -> Registry:
+        """The registry for pages that only look: it gives up sooner than the one that promotes."""
+        api = MlflowApi(self.settings.mlflow_url, timeout=PATIENCE_SECONDS, attempts=1)
+        return Registry(self.settings, self.engine, api)
 
-def parts(request: Request) -> Platform:
+    def prefect(self) -> FlowClient:
+        """A client of Prefect, to be closed by the caller."""
+        patience = PATIENCE_SECONDS
+        return FlowClient(self.settings, timeout=patience, connect_timeout=patience - 1, attempts=1)
+
+    def close(self) -> None:
+        """Close what was opened."""
+        if "reading" in self.__dict__:
+            self.reading.close()
+        super().close()
+
+
+def parts(request: Request) -> AdminParts:
     """Database, object store, datasets and registry. Use it in a thread: each of them blocks."""
-    found: Platform = request.app.state.parts
+    found: AdminParts = request.app.state.parts
     return found
 
 
