@@ -44,17 +44,28 @@ def month_to_build(month: str | None, scheduled: dt.datetime) -> str:
     first = scheduled.astimezone(dt.UTC).date().replace(day=1)
     if month is None:
         return f"{first - dt.timedelta(days=1):%Y-%m}"
-    if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", month):
-        raise InputError(f"'{month}' is not a month.", hint="Write it as YYYY-MM, such as 2026-10.")
+    _check_month(month)
     if month > f"{first:%Y-%m}":
         raise InputError(f"{month} has not begun yet.", hint=f"The last month that has is {first:%Y-%m}.")
     return month
+
+
+def _check_month(month: str) -> None:
+    if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", month):
+        raise InputError(f"'{month}' is not a month.", hint="Write it as YYYY-MM, such as 2026-10.")
 
 
 def day_window(day: dt.date) -> Window:
     """The day as a half-open span in UTC."""
     start = dt.datetime.combine(day, dt.time(), dt.UTC)
     return Window(start, start + dt.timedelta(days=1))
+
+
+def month_bounds(month: str) -> tuple[dt.datetime, dt.datetime]:
+    """The first moment of ``month`` (YYYY-MM) in UTC, and that of the month after. Raises InputError."""
+    _check_month(month)
+    start = dt.datetime.strptime(month, "%Y-%m").replace(tzinfo=dt.UTC)
+    return start, (start + dt.timedelta(days=31)).replace(day=1)
 
 
 def families_to_run(names: list[str] | None) -> list[str]:

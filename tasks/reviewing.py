@@ -1,9 +1,13 @@
-"""Reviewing: the candidates that carry a flag, and what an admin decides about them."""
+"""Reviewing: the candidates that need an admin, and what one decides about them.
+
+In most families those are the ones that carry a flag; in a family of which every row is reviewed they are all,
+and a flag says why one was set aside.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -16,9 +20,13 @@ from sqlalchemy import Engine
 from config.errors import InputError, VersionNotFound
 from config.settings import Settings
 from models.family import Family
-from storage.datasets.merge import Correct, relabel
+from storage.datasets.manifest import Manifest
+from storage.datasets.merge import relabel
 from storage.datasets.repository import DatasetRepository
 from storage.reviews import Review, candidate_key, latest_decisions
+
+#: (rows, row -> the label that an admin gave it) -> the rows with those labels, and all that follows from them.
+Correct = Callable[[pa.RecordBatch, Mapping[int, str]], pa.RecordBatch]
 
 PERIOD = re.compile(r"\d{4}-\d{2}(-\d{2})?")
 _NUMBER = re.compile(r"\d[\d,.]*\d|\d")
@@ -32,16 +40,19 @@ class Flagged:
         candidate: its name in the table of reviews.
         dataset: the version that it is in.
         key: values of its family's key columns.
-        flag: why an admin should look.
+        label: the class that was observed or, where every row is reviewed, predicted.
+        flag: why an admin should look, or why it was set aside.
         review: the decision that counts, if there is one.
+        aside: whether it was set aside, and waits only for who asks for it.
     """
 
     candidate: str
     dataset: str
     key: dict[str, Any]
     label: str | None
-    flag: str
+    flag: str | None
     review: Review | None
+    aside: bool = False
 
     @property
     def name(self) -> str:
@@ -52,7 +63,7 @@ class Flagged:
 def flagged(
     datasets: DatasetRepository, engine: Engine, family: Family, period: str | None = None
 ) -> list[Flagged]:
-    """The flagged candidates of a day (YYYY-MM-DD), of a month (YYYY-MM) or of all days, oldest day first.
+    """The candidates that need an admin, of a day (YYYY-MM-DD), a month (YYYY-MM) or all, oldest day first.
 
     Raises:
         InputError: ``period`` is neither.
@@ -69,18 +80,36 @@ def flagged(
     decided = latest_decisions(engine, family.name)
     found: dict[str, Flagged] = {}
     for manifest in versions:
-        table = datasets.table(manifest, [*family.key, family.label, "flag"])
-        for row in table.filter(pc.is_valid(table["flag"])).to_pylist():
+        for row in _rows(datasets, family, manifest):
             key = {name: row[name] for name in family.key}
             candidate = candidate_key(key.values())
+            aside = family.review == "all" and row["flag"] is not None
             found[candidate] = Flagged(
-                candidate, manifest.name, key, row[family.label], row["flag"], decided.get(candidate)
+                candidate, manifest.name, key, row["label"], row["flag"], decided.get(candidate), aside
             )
     return list(found.values())
 
 
+def _rows(datasets: DatasetRepository, family: Family, manifest: Manifest) -> list[dict[str, Any]]:
+    """Key, label and flag of each row of ``manifest`` that needs an admin."""
+    if family.review == "flagged" or "predicted_class" not in manifest.columns:
+        label = family.label
+    else:
+        label = "predicted_class"  # nobody has given it a label yet
+    table = pa.Table.from_batches(datasets.skim(manifest, [*family.key, label, "flag"]))
+    table = table.rename_columns([*family.key, "label", "flag"])
+    if family.review == "flagged":
+        table = table.filter(pc.is_valid(table["flag"]))
+    return table.to_pylist()
+
+
 def select(
-    candidates: Sequence[Flagged], *, keys: Sequence[str] = (), reason: str | None = None, decided: bool = False
+    candidates: Sequence[Flagged],
+    *,
+    keys: Sequence[str] = (),
+    reason: str | None = None,
+    decided: bool = False,
+    aside: bool = False,
 ) -> list[Flagged]:
     """Those of ``candidates`` that are meant.
 
@@ -89,6 +118,7 @@ def select(
         keys: names (:attr:`Flagged.name`), or first key values alone, which mean all rows with it; empty: all.
         reason: words that the flag must hold, whatever their case; None: any flag.
         decided: also those that have a decision already.
+        aside: also those that were set aside; ``keys`` and ``reason`` find them anyway.
 
     Raises:
         InputError: a key names none of them.
@@ -97,13 +127,16 @@ def select(
         one
         for one in candidates
         if (decided or one.review is None)
-        and (reason is None or reason.casefold() in one.flag.casefold())
+        and (aside or keys or reason or not one.aside)
+        and (reason is None or reason.casefold() in (one.flag or "").casefold())
         and (not keys or one.name in keys or _entity(one) in keys)
     ]
+    only_flagged = not any(one.flag is None for one in candidates)
     strange = sorted(set(keys) - {name for one in chosen for name in (one.name, _entity(one))})
     if strange:
         raise InputError(
-            f"No flagged candidate{'' if decided else ' that waits'} is called '{strange[0]}'.",
+            f"No {'flagged ' if only_flagged else ''}candidate{'' if decided else ' that waits'} is"
+            f" called '{strange[0]}'.",
             hint="A key is written as the list shows it; `--decided` has those already decided too.",
         )
     return chosen
@@ -119,10 +152,37 @@ def correction(family: Family, settings: Settings) -> Correct:
 
 def check_label(family: Family, settings: Settings, label: str) -> None:
     """Raise InputError where ``label`` is none of ``family``, as far as the family can tell."""
+    if family.settle is not None:
+        options = family.options(settings)
+        classes = tuple(getattr(options, "classes", ()))
+        if classes and label not in classes:
+            raise InputError(f"'{label}' is no {family.name} class.", hint=f"Classes: {', '.join(classes)}.")
+        return
     row = pa.RecordBatch.from_arrays(
         [pa.nulls(1, field.type) for field in family.schema], names=family.schema.names
     )
     correction(family, settings)(row, {0: label})
+
+
+def check_decision(family: Family, decision: str, chosen: Sequence[Flagged]) -> None:
+    """Raise InputError where ``decision`` confirms a class that nobody has predicted."""
+    nameless = [one for one in chosen if one.label is None]
+    if family.review == "all" and decision == "accept" and nameless:
+        raise InputError(
+            f"'{nameless[0].name}' has no predicted class that could be right.",
+            hint="Give it its class with --correct, or --reject it.",
+        )
+
+
+def months_of(family: Family, chosen: Sequence[Flagged], at: datetime) -> list[str]:
+    """The months (YYYY-MM) whose verified set decisions of the moment ``at`` change: that of the decision where
+    every row is reviewed, and else those in which the candidates were collected.
+    """
+    if not chosen:
+        return []
+    if family.review == "all":
+        return [f"{at.astimezone(UTC):%Y-%m}"]
+    return sorted({one.dataset.split("/")[2][:7] for one in chosen})
 
 
 def kind(flag: str) -> str:

@@ -32,6 +32,12 @@ def review(
     by: Annotated[str | None, typer.Option(help="Who decides; kept for ever.")] = None,
     because: Annotated[str | None, typer.Option("--because", "-m", help="Why; kept for ever.")] = None,
     decided: Annotated[bool, typer.Option("--decided", help="Also those that are decided already.")] = False,
+    aside: Annotated[
+        bool,
+        typer.Option(
+            "--aside", help="Also those set aside, such as duplicates (--key and --reason find them)."
+        ),
+    ] = False,
     limit: Annotated[int, typer.Option(min=1, help="List at most so many.")] = 40,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, of all of them.")] = False,
 ) -> None:
@@ -47,7 +53,7 @@ def review(
     from storage.database import make_engine
     from storage.datasets.repository import DatasetRepository
     from storage.objects import open_store
-    from tasks.reviewing import check_label, flagged, select
+    from tasks.reviewing import check_decision, check_label, flagged, months_of, select
 
     decision = _decision(accept, reject, correct)
     if decision is not None:
@@ -58,8 +64,9 @@ def review(
         if correct is not None:
             check_label(chosen_family, settings, correct)
         found = flagged(DatasetRepository(open_store(settings)), engine, chosen_family, period)
-        chosen = select(found, keys=key or (), reason=reason, decided=decided)
+        chosen = select(found, keys=key or (), reason=reason, decided=decided, aside=aside)
         if decision is not None:
+            check_decision(chosen_family, decision, chosen)
             reviews.decide(
                 engine,
                 family=chosen_family.name,
@@ -75,7 +82,7 @@ def review(
     if decision is None:
         _print_list(chosen, limit, as_json)
     else:
-        _print_decision(decision, chosen, as_json)
+        _print_decision(decision, chosen, months_of(chosen_family, chosen, datetime.now(UTC)), as_json)
 
 
 def _decision(accept: bool, reject: bool, correct: str | None) -> Decision | None:
@@ -109,28 +116,23 @@ def _print_list(chosen: list[Flagged], limit: int, as_json: bool) -> None:
     if as_json:
         print_json([_plain(one) for one in chosen])
         return
-    kinds = Counter(kind(one.flag) for one in chosen)
-    if len(kinds) < len(chosen):
+    kinds = Counter(kind(one.flag) for one in chosen if one.flag)
+    if kinds and len(kinds) < len(chosen):
         print_table([{"rows": count, "flag": text} for text, count in kinds.most_common()], ["rows", "flag"])
-    print_table(
-        [{**_plain(one), "key": one.name, "decision": _said(one)} for one in chosen[:limit]],
-        ["key", "label", "flag", "decision", "by"]
-        if any(one.review for one in chosen)
-        else ["key", "label", "flag"],
-        empty="Nobody waits for an admin.",
-    )
+    shown = [{**_plain(one), "key": one.name, "decision": _said(one)} for one in chosen[:limit]]
+    optional = [name for name in ("flag", "decision", "by") if any(row[name] for row in shown)]
+    print_table(shown, ["key", "label", *optional], empty="Nobody waits for an admin.")
     if len(chosen) > limit:
         say(f"{len(chosen) - limit:,} more: raise --limit, or see --json.")
 
 
-def _print_decision(decision: str, chosen: list[Flagged], as_json: bool) -> None:
+def _print_decision(decision: str, chosen: list[Flagged], months: list[str], as_json: bool) -> None:
     if as_json:
         print_json({"decision": decision, "candidates": [one.key for one in chosen]})
         return
     if not chosen:
         say("No candidate was meant, so that nothing was decided.")
         return
-    months = sorted({one.dataset.split("/")[-1][:7] for one in chosen})
     say(f"{decision}: {len(chosen):,} candidates. It counts from the next build on:")
     for month in months:
         say(f"  assay flows run build-datasets-monthly --month {month}")

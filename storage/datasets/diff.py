@@ -7,16 +7,15 @@ million for ten million rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from config.errors import InputError
-from storage.datasets.manifest import Manifest
 
 EXAMPLES = 10
 
@@ -44,12 +43,8 @@ class Diff:
     unchanged_examples: list[RowChange] = field(default_factory=list)
 
 
-class Rows(Protocol):
-    """Where the rows of a version come from: the repository."""
-
-    def batches(self, manifest: Manifest, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-        """The rows of a version as a stream."""
-        ...
+#: Starts a pass over the rows of a version: columns -> batches, always the same rows in the same order.
+Read = Callable[[Sequence[str]], Iterator[pa.RecordBatch]]
 
 
 @dataclass(frozen=True)
@@ -77,7 +72,7 @@ class _Labels:
         return None if code < 0 else list(self._codes)[code]
 
 
-def compare(rows: Rows, a: Manifest, b: Manifest, key: Sequence[str], label: str) -> Diff:
+def compare(a: Read, b: Read, key: Sequence[str], label: str) -> Diff:
     """What changed from ``a`` to ``b``. A key that stands twice in a version counts once, at its first row.
 
     Raises:
@@ -87,7 +82,7 @@ def compare(rows: Rows, a: Manifest, b: Manifest, key: Sequence[str], label: str
     if not key:
         raise InputError("A comparison needs the columns of the key.")
     labels = _Labels()
-    old, new = _index(rows, a, key, label, labels), _index(rows, b, key, label, labels)
+    old, new = _index(a, key, label, labels), _index(b, key, label, labels)
     position, shared = _lookup(old.hashes, new.hashes)
     gone = np.ones(len(old.hashes), bool)
     gone[position[shared]] = False
@@ -98,7 +93,7 @@ def compare(rows: Rows, a: Manifest, b: Manifest, key: Sequence[str], label: str
     nothing = np.full(len(old.hashes), -1, np.int32)
 
     def examples_of_new(which: np.ndarray) -> list[RowChange]:
-        return _examples(rows, b, key, labels, new.rows, before, new.labels, which)
+        return _examples(b, key, labels, new.rows, before, new.labels, which)
 
     return Diff(
         added=int((~shared).sum()),
@@ -106,7 +101,7 @@ def compare(rows: Rows, a: Manifest, b: Manifest, key: Sequence[str], label: str
         relabelled=int(relabelled.sum()),
         unchanged=int((shared & ~relabelled).sum()),
         added_examples=examples_of_new(~shared),
-        removed_examples=_examples(rows, a, key, labels, old.rows, old.labels, nothing, gone),
+        removed_examples=_examples(a, key, labels, old.rows, old.labels, nothing, gone),
         relabelled_examples=examples_of_new(relabelled),
         unchanged_examples=examples_of_new(shared & ~relabelled),
     )
@@ -126,9 +121,9 @@ def key_hashes(batch: pa.RecordBatch, key: Sequence[str]) -> np.ndarray:
     return hashes
 
 
-def _index(rows: Rows, version: Manifest, key: Sequence[str], label: str, labels: _Labels) -> _Index:
-    hashes, codes = [], []
-    for batch in rows.batches(version, list(dict.fromkeys([*key, label]))):
+def _index(read: Read, key: Sequence[str], label: str, labels: _Labels) -> _Index:
+    hashes, codes = [np.empty(0, np.uint64)], [np.empty(0, np.int32)]
+    for batch in read(list(dict.fromkeys([*key, label]))):
         hashes.append(key_hashes(batch, key))
         codes.append(labels.encode(batch.column(label)))
     distinct, first = np.unique(np.concatenate(hashes), return_index=True)
@@ -144,8 +139,7 @@ def _lookup(haystack: np.ndarray, needles: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def _examples(
-    rows: Rows,
-    version: Manifest,
+    read: Read,
     key: Sequence[str],
     labels: _Labels,
     at: np.ndarray,
@@ -155,20 +149,20 @@ def _examples(
 ) -> list[RowChange]:
     chosen = np.flatnonzero(which)
     chosen = chosen[np.argsort(at[chosen])][:EXAMPLES]
-    keys = _keys_at(rows, version, key, [int(row) for row in at[chosen]])
+    keys = _keys_at(read, key, [int(row) for row in at[chosen]])
     return [
         RowChange(values, labels.value(int(before[i])), labels.value(int(after[i])))
         for values, i in zip(keys, chosen, strict=True)
     ]
 
 
-def _keys_at(rows: Rows, version: Manifest, key: Sequence[str], wanted: list[int]) -> list[dict[str, Any]]:
+def _keys_at(read: Read, key: Sequence[str], wanted: list[int]) -> list[dict[str, Any]]:
     """The key values of some rows (ascending row numbers); reads no further than the last of them."""
     found: list[dict[str, Any]] = []
     if not wanted:
         return found
     offset = 0
-    for batch in rows.batches(version, list(key)):
+    for batch in read(list(key)):
         inside = [row for row in wanted[len(found) :] if row < offset + batch.num_rows]
         found += [batch.slice(row - offset, 1).to_pylist()[0] for row in inside]
         if len(found) == len(wanted):

@@ -22,8 +22,6 @@ from config.errors import DatasetError
 
 #: Reads a source from its start: columns (None: all) -> batches. It must give the same rows each time.
 Source = Callable[[Sequence[str] | None], Iterator[pa.RecordBatch]]
-#: (rows, row -> the label that an admin gave it) -> the rows with those labels, and all that follows from them.
-Correct = Callable[[pa.RecordBatch, Mapping[int, str]], pa.RecordBatch]
 
 ACCEPT, REJECT, CORRECT = "accept", "reject", "correct"
 _HASH_KEYS = ("assay-merge-low!", "assay-merge-high")
@@ -35,6 +33,12 @@ class Decision:
 
     decision: str
     corrected_label: str | None = None
+    decided_by: str | None = None
+    decided_at: datetime | None = None
+
+
+#: (rows, row -> what was decided about it) -> the rows with their labels, and all that follows from them.
+Settle = Callable[[pa.RecordBatch, Mapping[int, Decision]], pa.RecordBatch]
 
 
 @dataclass(frozen=True)
@@ -44,10 +48,12 @@ class Selection:
     Attributes:
         flag: column with the reason why a row needs an admin, null where it needs none.
         decisions: key text -> decision (see :func:`decisions_by_key`).
+        only_decided: whether a row stays only when it was accepted or corrected, flagged or not.
     """
 
     flag: str
     decisions: Mapping[str, Decision]
+    only_decided: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,13 +62,14 @@ class MergePlan:
 
     Attributes:
         keep: one boolean array a source, a value a row.
-        labels: one mapping a source: row -> corrected label.
+        decided: one mapping a source: row that stays -> the decision by which it does.
         report: rows by what became of them: ``read``, ``kept``, ``corrected``, ``accepted``, and dropped ones
-            as ``superseded``, ``rejected`` and ``waiting for review``.
+            as ``superseded``, ``rejected``, and ``waiting for review`` or, where every row needs a decision,
+            ``undecided``.
     """
 
     keep: tuple[np.ndarray, ...]
-    labels: tuple[Mapping[int, str], ...]
+    decided: tuple[Mapping[int, Decision], ...]
     report: Mapping[str, int]
 
 
@@ -72,18 +79,20 @@ class _Decided:
 
     hashes: list[np.ndarray] = field(default_factory=list)
     verdicts: list[np.ndarray] = field(default_factory=list)
-    labels: dict[int, str] = field(default_factory=dict)
+    decisions: dict[int, Decision] = field(default_factory=dict)
     rows: int = 0
 
 
-_PASSES, _WAITS, _REJECTED, _ACCEPTED, _CORRECTED = range(5)
-_NAMED = (
-    ("waiting for review", _WAITS),
-    ("rejected", _REJECTED),
-    ("accepted", _ACCEPTED),
-    ("corrected", _CORRECTED),
-)
-_REPORTED = ("read", "kept", "superseded", *(name for name, _ in _NAMED))
+_PASSES, _ACCEPTED, _CORRECTED, _WAITS, _REJECTED = range(5)
+#: verdicts from this one on drop the row
+_DROPS = _WAITS
+_CODES = {ACCEPT: _ACCEPTED, CORRECT: _CORRECTED, REJECT: _REJECTED}
+
+
+def _figures(selection: Selection | None) -> dict[str, int]:
+    """Name of a figure -> the verdict that it counts."""
+    left_open = "undecided" if selection is not None and selection.only_decided else "waiting for review"
+    return {left_open: _WAITS, "rejected": _REJECTED, "accepted": _ACCEPTED, "corrected": _CORRECTED}
 
 
 def key_text(batch: pa.RecordBatch | pa.Table, key: Sequence[str]) -> pa.StringArray:
@@ -114,79 +123,106 @@ def decisions_by_key(
 
     A candidate's text that cannot be read as a key of this family matches no row, so it is left out.
     """
-    found = {}
-    for candidate, decision in decided.items():
+    names, rows = [], []
+    for candidate in decided:
         try:
-            values = [
-                _key_value(value, schema.field(name).type)
-                for name, value in zip(key, json.loads(candidate), strict=True)
-            ]
-            arrays = [
-                pa.array([value], schema.field(name).type) for name, value in zip(key, values, strict=True)
-            ]
-        except (ValueError, TypeError):  # pa.ArrowInvalid is a ValueError
+            values = json.loads(candidate)
+            row = [_key_value(value, schema.field(name).type) for name, value in zip(key, values, strict=True)]
+        except (ValueError, TypeError):
             continue
-        found[key_text(pa.RecordBatch.from_arrays(arrays, list(key)), key)[0].as_py()] = decision
-    return found
+        names.append(candidate)
+        rows.append(row)
+    texts = _key_texts(rows, key, schema)
+    return {text: decided[name] for name, text in zip(names, texts, strict=True) if text is not None}
+
+
+def _key_texts(rows: Sequence[Sequence[Any]], key: Sequence[str], schema: pa.Schema) -> list[str | None]:
+    """:func:`key_text` of rows of key values; None for one whose values do not fit the columns."""
+    kinds = [schema.field(name).type for name in key]
+    columns = zip(*rows, strict=True) if rows else ([] for _ in kinds)
+    try:
+        arrays = [pa.array(column, kind) for column, kind in zip(columns, kinds, strict=True)]
+        return key_text(pa.RecordBatch.from_arrays(arrays, list(key)), key).to_pylist()
+    except (ValueError, TypeError):  # pa.ArrowInvalid is a ValueError
+        if len(rows) <= 1:
+            return [None] * len(rows)
+        return [text for row in rows for text in _key_texts([row], key, schema)]
 
 
 def _key_value(value: Any, kind: pa.DataType) -> Any:
+    if value is None:
+        raise ValueError("a key has no empty values")
     return datetime.fromisoformat(value) if pa.types.is_timestamp(kind) else value
 
 
 def plan_merge(
-    sources: Sequence[Source], *, key: Sequence[str], selection: Selection | None = None
+    sources: Sequence[Source], *, key: Sequence[str], selection: Selection | None = None, free: int = 0
 ) -> MergePlan:
     """Decide which rows of ``sources`` stay. Of rows with one key the last stays: later sources win.
 
     Args:
         sources: oldest first.
         key: columns that identify a row.
-        selection: where given, a row stays only when it is unflagged, accepted or corrected, and not rejected.
+        selection: where given, a row stays only when it is unflagged (unless every row needs a decision),
+            accepted or corrected, and not rejected.
+        free: of that many sources, the first ones, every row may stay: nobody needs to decide about gold.
     """
-    decided = [_decide(source, key, selection) for source in sources]
+    decided = [
+        _decide(source, key, None if number < free else selection) for number, source in enumerate(sources)
+    ]
     hashes = [part for one in decided for part in one.hashes]
     lasts = _last_of_each(np.concatenate(hashes) if hashes else np.empty((0, 2), np.uint64))
     del hashes
-    keep, labels, report = [], [], Counter(dict.fromkeys(_REPORTED, 0))
+    figures = _figures(selection)
+    keep, kept_by, report = [], [], Counter(dict.fromkeys(("read", "kept", "superseded", *figures), 0))
     start = 0
     for one in decided:
         last = lasts[start : start + one.rows]
         start += one.rows
         verdict = np.concatenate(one.verdicts) if one.verdicts else np.empty(0, np.int8)
-        stays = last & (verdict != _WAITS) & (verdict != _REJECTED)
+        stays = last & (verdict < _DROPS)
         keep.append(stays)
-        labels.append({row: label for row, label in one.labels.items() if stays[row]})
+        kept_by.append({row: decision for row, decision in one.decisions.items() if stays[row]})
         report["read"] += one.rows
         report["kept"] += int(stays.sum())
         report["superseded"] += int((~last).sum())
-        for name, code in _NAMED:
+        for name, code in figures.items():
             report[name] += int((last & (verdict == code)).sum())
-    return MergePlan(tuple(keep), tuple(labels), dict(report))
+    return MergePlan(tuple(keep), tuple(kept_by), dict(report))
 
 
 def merged(
-    plan: MergePlan, sources: Sequence[Source], *, schema: pa.Schema, correct: Correct
+    plan: MergePlan,
+    sources: Sequence[Source],
+    *,
+    schema: pa.Schema,
+    settle: Settle,
+    columns: Sequence[str] | None = None,
 ) -> Iterator[pa.RecordBatch]:
-    """Stream the rows that ``plan`` keeps, in the sources' order, in ``schema``, corrections by ``correct``.
+    """Stream the rows that ``plan`` keeps, in the sources' order, in ``schema``, decided ones by ``settle``.
+
+    Where ``columns`` are given only those are read, and the others are null.
 
     Raises:
         DatasetError: a source gave another number of rows than in the first pass.
     """
-    for source, keep, labels in zip(sources, plan.keep, plan.labels, strict=True):
+    for source, keep, decided in zip(sources, plan.keep, plan.decided, strict=True):
         start = 0
-        for batch in source(None):
+        for batch in source(columns):
             mask = keep[start : start + batch.num_rows]
             if len(mask) != batch.num_rows:
                 break
-            here = {row - start: label for row, label in labels.items() if 0 <= row - start < batch.num_rows}
-            fitted = conform(batch, schema)
-            fitted = correct(fitted, here) if here else fitted
+            here = np.flatnonzero(mask)
+            if len(here):
+                chosen = batch if len(here) == len(mask) else batch.filter(pa.array(mask))
+                fitted = conform(chosen, schema)
+                decisions = {
+                    place: decided[start + int(row)]
+                    for place, row in enumerate(here)
+                    if start + int(row) in decided
+                }
+                yield settle(fitted, decisions) if decisions else fitted
             start += batch.num_rows
-            if mask.all():
-                yield fitted
-            elif mask.any():
-                yield fitted.filter(pa.array(mask))
         if start != len(keep):
             raise DatasetError(
                 "A dataset version changed while it was being merged.", hint="Run the flow again."
@@ -208,7 +244,7 @@ def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
 
 def _decide(source: Source, key: Sequence[str], selection: Selection | None) -> _Decided:
     decided = _Decided()
-    columns = [*key] if selection is None else [*key, selection.flag]
+    columns = [*key] if selection is None or selection.only_decided else [*key, selection.flag]
     for batch in source(columns):
         names = key_text(batch, key)
         decided.hashes.append(_hashes(names))
@@ -223,15 +259,18 @@ def _verdicts(
     verdict = np.full(batch.num_rows, _PASSES, np.int8)
     if selection is None:
         return verdict
-    verdict[batch.column(selection.flag).is_valid().to_numpy(zero_copy_only=False)] = _WAITS
+    if selection.only_decided:
+        verdict[:] = _WAITS
+    else:
+        verdict[batch.column(selection.flag).is_valid().to_numpy(zero_copy_only=False)] = _WAITS
     if not selection.decisions:
         return verdict
     reviewed = pc.is_in(names, value_set=pa.array(selection.decisions, pa.string()))
     for row in np.flatnonzero(reviewed.to_numpy(zero_copy_only=False)):
         decision = selection.decisions[names[int(row)].as_py()]
-        verdict[row] = {ACCEPT: _ACCEPTED, REJECT: _REJECTED, CORRECT: _CORRECTED}[decision.decision]
-        if decision.decision == CORRECT and decision.corrected_label is not None:
-            decided.labels[decided.rows + int(row)] = decision.corrected_label
+        verdict[row] = _CODES[decision.decision]
+        if decision.decision in (ACCEPT, CORRECT):
+            decided.decisions[decided.rows + int(row)] = decision
     return verdict
 
 

@@ -3,6 +3,7 @@
 name      viral/full/2026-10        the first revision; viral/full/2026-10.r2 the second
 manifest  metadata/viral/full/2026-10.json          metadata/viral/full/2026-10.r2.json
 part      datasets/viral/full/2026-10/<sha256>.parquet
+erased    metadata/viral/full/2026-10.erased        beside the manifest of a revision whose rows are gone
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from config.errors import InputError
 
 PARTS = "datasets/"
 MANIFESTS = "metadata/"
+ERASED = ".erased"
 
 _MONTH = r"\d{4}-(?:0[1-9]|1[0-2])"
 #: stage -> what a period of it looks like (pattern, in words)
@@ -80,6 +82,11 @@ def parse_manifest_key(key: str) -> tuple[str, str, str, int] | None:
     except InputError:
         return None
     return None if revision == 1 else (family, stage, period, revision or 1)
+
+
+def erased_key(family: str, stage: str, period: str, revision: int) -> str:
+    """Where it is said that a person in that version was forgotten."""
+    return f"{MANIFESTS}{version_name(family, stage, period, revision)}{ERASED}"
 
 
 def guard_name(series: str) -> str:

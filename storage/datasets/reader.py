@@ -29,12 +29,7 @@ def read_batches(
         DatasetError: a column in ``columns`` is not in the version.
         VersionCorrupt: a part is missing or is not what the manifest says; names the version and the part.
     """
-    missing = sorted(set(columns or ()) - set(manifest.columns))
-    if missing:
-        raise DatasetError(
-            f"Version {manifest.name} has no column {', '.join(missing)}.",
-            hint=f"Columns: {', '.join(manifest.columns)}.",
-        )
+    _require_columns(manifest, columns or ())
     with ThreadPoolExecutor(1, thread_name_prefix="dataset-fetch") as fetcher:
         following: Future[pa.Buffer] | None = None
         for part, next_part in zip(manifest.parts, [*manifest.parts[1:], None], strict=True):
@@ -42,6 +37,50 @@ def read_batches(
             following = fetcher.submit(fetch_part, store, manifest.name, next_part) if next_part else None
             yield from _decoded(data, manifest.name, part, columns)
             del data  # before the next is taken: two parts in memory, not three
+
+
+def skim_batches(store: ObjectStore, manifest: Manifest, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Some columns of the rows, of which nothing else is fetched: for choosing rows of a version with pictures.
+
+    So the parts' SHA-256 cannot be verified here, only their size. Whoever takes the rows themselves reads them
+    with :func:`read_batches`.
+
+    Raises:
+        DatasetError: a column in ``columns`` is not in the version.
+        VersionCorrupt: a part is missing, has another size, or is no Parquet file.
+    """
+    _require_columns(manifest, columns)
+    for part in manifest.parts:
+        yield from skim_part(store, manifest.name, part, columns)
+
+
+def skim_part(store: ObjectStore, version: str, part: Part, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Some columns of a part's rows, as :func:`skim_batches`."""
+    wanted = list(columns)
+    try:
+        with store.open(part.key) as file:
+            if file.seek(0, 2) != part.size:
+                raise _corrupt(version, part, f"is not {part.size:,} bytes long")
+            file.seek(0)
+            parquet = pq.ParquetFile(file, pre_buffer=True)
+            for index in range(parquet.num_row_groups):
+                yield from parquet.read_row_group(index, columns=wanted).select(wanted).to_batches()
+            if parquet.num_row_groups == 0:
+                fields = [parquet.schema_arrow.field(name) for name in wanted]
+                yield pa.RecordBatch.from_pylist([], schema=pa.schema(fields))
+    except ObjectNotFound:
+        raise _corrupt(version, part, "is missing") from None
+    except (pa.ArrowInvalid, KeyError) as error:
+        raise _corrupt(version, part, f"is not a Parquet file of this version ({error})") from None
+
+
+def _require_columns(manifest: Manifest, columns: Sequence[str]) -> None:
+    missing = sorted(set(columns) - set(manifest.columns))
+    if missing:
+        raise DatasetError(
+            f"Version {manifest.name} has no column {', '.join(missing)}.",
+            hint=f"Columns: {', '.join(manifest.columns)}.",
+        )
 
 
 def fetch_part(store: ObjectStore, version: str, part: Part) -> pa.Buffer:

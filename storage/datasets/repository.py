@@ -11,15 +11,24 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pyarrow as pa
 
-from config.errors import DatasetError, ObjectExists, ObjectNotFound, VersionConflict, VersionNotFound
+from config.errors import (
+    DatasetError,
+    ObjectExists,
+    ObjectNotFound,
+    VersionConflict,
+    VersionCorrupt,
+    VersionErased,
+    VersionNotFound,
+)
 from storage.datasets import naming
 from storage.datasets.chunking import check_schema
 from storage.datasets.manifest import Column, Manifest, VersionRef, plain_details
-from storage.datasets.reader import read_batches
+from storage.datasets.reader import read_batches, skim_batches
 from storage.datasets.writer import PART_BYTES, PartWriter
 from storage.objects import ObjectInfo, ObjectStore
 
@@ -43,6 +52,21 @@ class Published:
 
     manifest: Manifest
     created: bool
+
+
+#: Arrow types of columns whose values are files
+_HEAVY_TYPES = frozenset(f"{kind}{null}" for kind in ("binary", "large_binary") for null in ("", " not null"))
+
+
+def _place(manifest: Manifest) -> tuple[str, str, str, int]:
+    return manifest.family, manifest.stage, manifest.period, manifest.revision
+
+
+def _erased(manifest: Manifest) -> VersionErased:
+    return VersionErased(
+        f"The rows of {manifest.name} are gone: a person in it was forgotten.",
+        hint=f"The latest revision of {manifest.series} has the rows of everybody else.",
+    )
 
 
 def no_guard(_name: str) -> contextlib.AbstractContextManager[None]:
@@ -206,8 +230,28 @@ class DatasetRepository:
 
         Raises:
             VersionCorrupt: a part is missing or damaged; names the version and the part.
+            VersionErased: a person in it was forgotten.
         """
-        return read_batches(self._store, manifest, columns)
+        return self._unless_erased(manifest, read_batches(self._store, manifest, columns))
+
+    def skim(self, manifest: Manifest, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Some columns of the rows, as :meth:`batches`, for choosing among rows.
+
+        Of a version with pictures nothing but these columns is fetched, and its parts are then not verified.
+        """
+        if not any(column.type in _HEAVY_TYPES for column in manifest.schema):
+            return self.batches(manifest, columns)
+        return self._unless_erased(manifest, skim_batches(self._store, manifest, columns))
+
+    def _unless_erased(self, manifest: Manifest, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        if self.is_erased(manifest):
+            raise _erased(manifest)
+        try:
+            yield from batches
+        except VersionCorrupt:
+            if self.is_erased(manifest):  # meanwhile
+                raise _erased(manifest) from None
+            raise
 
     def table(self, manifest: Manifest, columns: Sequence[str] | None = None) -> pa.Table:
         """All rows in memory. Raises as :meth:`batches`."""
@@ -217,7 +261,7 @@ class DatasetRepository:
         """What changed from ``a`` to ``b``: rows added, removed, relabelled, unchanged, by ``key``."""
         from storage.datasets.diff import compare
 
-        return compare(self, a, b, key, label)
+        return compare(partial(self.skim, a), partial(self.skim, b), key, label)
 
     # -- cleaning ----------------------------------------------------------------------------------------
     def gc(self, *, older_than: timedelta, as_of: datetime, delete: bool) -> Garbage:
@@ -236,9 +280,28 @@ class DatasetRepository:
         )
 
     def named_parts(self, series: str | None = None) -> set[str]:
-        """Keys of all parts that any manifest names, of all families or of one ``family/stage/period``."""
+        """Keys of all parts that any manifest names, of all families or of one ``family/stage/period``.
+
+        What a revision named whose rows are erased is named no more.
+        """
         manifests = self._revisions(series) if series else self.list()
-        return {part.key for manifest in manifests for part in manifest.parts}
+        erased = self.erased_names(*(series.split("/")[:2] if series else ()))
+        return {part.key for manifest in manifests if manifest.name not in erased for part in manifest.parts}
+
+    # -- erased revisions --------------------------------------------------------------------------------
+    def is_erased(self, manifest: Manifest) -> bool:
+        """Whether a person in this revision was forgotten, so that its rows are gone (see ``erasing``)."""
+        return self._store.exists(naming.erased_key(*_place(manifest)))
+
+    def erased_names(self, family: str | None = None, stage: str | None = None) -> set[str]:
+        """Names of the revisions whose rows are gone."""
+        prefix = naming.MANIFESTS + (f"{family}/" if family else "") + (f"{stage}/" if family and stage else "")
+        keys = (info.key for info in self._store.list(prefix))
+        return {
+            key.removeprefix(naming.MANIFESTS).removesuffix(naming.ERASED)
+            for key in keys
+            if key.endswith(naming.ERASED)
+        }
 
     # -- how it is done ----------------------------------------------------------------------------------
     def _names(self, family: str | None, stage: str | None, period: str | None = None) -> Names:

@@ -143,7 +143,7 @@ def test_a_month_holds_what_was_verified_and_full_holds_all_of_it(
 def test_no_full_set_is_built_when_its_month_could_not_be_verified(
     world: None, datasets: DatasetRepository, report: Report, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tasks import datasets as building
+    from tasks import building
 
     def broken(*_arguments: object) -> None:
         raise InputError("The decisions cannot be read.")

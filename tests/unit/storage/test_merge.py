@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 import pyarrow as pa
 import pytest
@@ -31,7 +30,11 @@ SCHEMA = pa.schema(
     [("id", pa.string()), ("at", pa.timestamp("us", "UTC")), ("label", pa.string()), ("flag", pa.string())]
 )
 Row = tuple[str, int, str, str | None]
-CORRECT = partial(relabel, label="label")
+
+
+def settle(rows: pa.RecordBatch, decided: Mapping[int, Decision]) -> pa.RecordBatch:
+    corrected = {row: one.corrected_label for row, one in decided.items() if one.corrected_label is not None}
+    return relabel(rows, corrected, label="label")
 
 
 def source(rows: Sequence[Row], batch: int = 2) -> Source:
@@ -53,13 +56,18 @@ def source(rows: Sequence[Row], batch: int = 2) -> Source:
 
 
 def merge(
-    sources: list[Source], decisions: dict[str, Decision] | None = None
+    sources: list[Source],
+    decisions: dict[str, Decision] | None = None,
+    *,
+    only_decided: bool = False,
+    free: int = 0,
 ) -> tuple[list[tuple[str, int, str]], dict[str, int]]:
-    selection = (
-        None if decisions is None else Selection("flag", decisions_by_key(decisions, key=KEY, schema=SCHEMA))
-    )
-    plan = plan_merge(sources, key=KEY, selection=selection)
-    rows = [row for batch in merged(plan, sources, schema=SCHEMA, correct=CORRECT) for row in batch.to_pylist()]
+    selection = None
+    if decisions is not None:
+        by_key = decisions_by_key(decisions, key=KEY, schema=SCHEMA)
+        selection = Selection("flag", by_key, only_decided=only_decided)
+    plan = plan_merge(sources, key=KEY, selection=selection, free=free)
+    rows = [row for batch in merged(plan, sources, schema=SCHEMA, settle=settle) for row in batch.to_pylist()]
     hours = [(row["id"], int((row["at"] - START).total_seconds()) // 3600, row["label"]) for row in rows]
     return hours, dict(plan.report)
 
@@ -115,6 +123,64 @@ def test_flagged_rows_wait_and_decisions_count() -> None:
     }
 
 
+def test_where_every_row_needs_a_decision_only_the_confirmed_and_corrected_ones_stay() -> None:
+    rows, report = merge(
+        [source([("seen", 0, "low", None), ("set aside", 0, "low", "two faces"), ("wrong", 0, "low", None),
+                 ("unseen", 0, "low", None), ("refused", 0, "low", None)])],
+        {
+            named(("seen", 0)): Decision("accept"),
+            named(("set aside", 0)): Decision("accept"),
+            named(("wrong", 0)): Decision("correct", "ultra"),
+            named(("refused", 0)): Decision("reject"),
+        },
+        only_decided=True,
+    )  # fmt: skip
+
+    assert rows == [("seen", 0, "low"), ("set aside", 0, "low"), ("wrong", 0, "ultra")]
+    assert report == {
+        "read": 5, "kept": 3, "superseded": 0, "undecided": 1, "rejected": 1, "accepted": 2, "corrected": 1,
+    }  # fmt: skip
+
+
+def test_gold_needs_no_decision_and_what_is_no_longer_decided_drops_out() -> None:
+    rows, report = merge(
+        [
+            source([("gold", 0, "high", None)]),
+            source([("a", 0, "low", None), ("b", 0, "low", None), ("taken back", 0, "low", None)]),
+            source([("b", 0, "high", None)]),
+        ],
+        {named(("a", 0)): Decision("correct", "ultra"), named(("b", 0)): Decision("accept")},
+        only_decided=True,
+        free=1,
+    )
+
+    assert rows == [("gold", 0, "high"), ("a", 0, "ultra"), ("b", 0, "high")]
+    assert (report["undecided"], report["superseded"]) == (1, 1)
+
+
+def test_only_the_columns_asked_for_are_read_and_the_others_are_empty() -> None:
+    plan = plan_merge([source([("a", 0, "low", None)])], key=KEY)
+
+    batches = merged(plan, [source([("a", 0, "low", None)])], schema=SCHEMA, settle=settle, columns=["id"])
+
+    assert [row["id"] for batch in batches for row in batch.to_pylist()] == ["a"]
+
+
+def test_one_candidate_that_is_no_key_leaves_the_others_as_they_are() -> None:
+    decided = {
+        '["a","2026-10-01T00:00:00+00:00"]': Decision("accept"),
+        '[null,"2026-10-01T00:00:00+00:00"]': Decision("accept"),
+        '["b",7]': Decision("accept"),
+        '[["c"],"2026-10-01T02:00:00+02:00"]': Decision("accept"),
+        '["d","2026-10-01T02:00:00+02:00"]': Decision("reject"),
+    }
+
+    assert decisions_by_key(decided, key=KEY, schema=SCHEMA) == {
+        "a|2026-10-01T00:00:00.000000Z": Decision("accept"),
+        "d|2026-10-01T00:00:00.000000Z": Decision("reject"),
+    }
+
+
 def test_nothing_merged_is_nothing_and_every_figure_is_there() -> None:
     rows, report = merge([], {})
 
@@ -138,7 +204,7 @@ def test_a_source_that_changes_between_the_passes_is_noticed() -> None:
     plan = plan_merge([source([("a", 0, "low", None)])], key=KEY)
 
     with pytest.raises(DatasetError, match="changed while"):
-        list(merged(plan, [source([("a", 0, "low", None)] * 3)], schema=SCHEMA, correct=CORRECT))
+        list(merged(plan, [source([("a", 0, "low", None)] * 3)], schema=SCHEMA, settle=settle))
 
 
 @given(st.lists(st.tuples(st.text("a|\\", max_size=3), st.text("b|\\", max_size=3)), unique=True))
