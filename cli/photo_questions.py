@@ -57,7 +57,7 @@ def named(error: AssayError, paths: Sequence[Path]) -> AssayError:
 def with_files(answer: Mapping[str, Any], paths: Sequence[Path], unread: Sequence[Unread]) -> dict[str, Any]:
     """The answer for JSON: each photo with its file, and those that could not be read at the end."""
     photos = [{"file": str(path), **entry} for path, entry in zip(paths, answer["photos"], strict=True)]
-    failed = [{"file": str(file.path), "error": {"reason": file.reason}} for file in unread]
+    failed = [{"file": str(file.path), "error": {"reason": f"cannot be read: {file.reason}"}} for file in unread]
     return {**answer, "photos": [*photos, *failed]}
 
 
@@ -85,7 +85,7 @@ def show(answer: Mapping[str, Any]) -> None:
 
 def _line(entry: Mapping[str, Any]) -> dict[str, Any]:
     if "error" in entry:
-        return {"photo": Path(entry["file"]).name, "remark": entry["error"]["reason"]}
+        return {"photo": Path(entry["file"]).name, "remark": entry["error"]["reason"].partition(":")[0]}
     box = entry["face_box"]
     return {
         "photo": Path(entry["file"]).name,
