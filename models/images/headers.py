@@ -7,7 +7,9 @@ So that no warning is ever due, the parts that it would complain about are check
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import repeat
 
 from PIL import TiffTags
 
@@ -15,6 +17,8 @@ from models.images.formats import ImageInvalid
 from models.images.orientation import read_orientation
 
 _BROKEN = "broken image"
+_MOST_SCANS = 200
+_MOST_NUMBERS = 200_000
 
 
 @dataclass(frozen=True)
@@ -38,14 +42,27 @@ def read_header(data: bytes, kind: str) -> Header:
         raise ImageInvalid(_BROKEN) from error
 
 
+def _steps(data: bytes, size: int) -> Iterator[None]:
+    """Allow as many parts as a file of this length has where each is ``size`` bytes, and 10,000; then refuse.
+
+    Without a bound, a file of 15 MB made of empty parts keeps a thread, and Python's lock, for ten seconds.
+    """
+    yield from repeat(None, 10_000 + len(data) // size)
+    raise ImageInvalid(_BROKEN)
+
+
 def _jpeg(data: bytes) -> Header:
     """Take the EXIF segment out of Pillow's sight: it reads the resolution there, and may warn."""
-    at = 2
-    while data[at] == 0xFF:
+    at, orientation, quiet = 2, None, bytearray(data)
+    for _ in _steps(data, 4096):
+        if data[at] != 0xFF:
+            break
         marker = data[at + 1]
         if marker == 0xFF:
             at += 1
             continue
+        if marker == 0xDA:
+            _check_scans(data, at)
         if marker in (0xDA, 0xD9):
             break
         if marker == 0x01 or 0xD0 <= marker <= 0xD7:
@@ -54,23 +71,31 @@ def _jpeg(data: bytes) -> Header:
         (length,) = struct.unpack_from(">H", data, at + 2)
         body = at + 4
         if marker == 0xE1 and data[body : body + 6] == b"Exif\x00\x00":
-            orientation = read_orientation(data[body : at + 2 + length])
-            return Header(data[:body] + b"-" + data[body + 1 :], orientation=orientation)
+            orientation = orientation or read_orientation(data[body : at + 2 + length])
+            quiet[body] = ord("-")
         at += 2 + length
-    return Header(data, orientation=1)
+    return Header(bytes(quiet) if orientation else data, orientation=orientation or 1)
+
+
+def _check_scans(data: bytes, first: int) -> None:
+    """Refuse a JPEG of very many passes: each goes over every pixel, however few bytes it has."""
+    if data.count(b"\xff\xda", first) > _MOST_SCANS:
+        raise ImageInvalid(_BROKEN)
 
 
 def _png(data: bytes) -> Header:
     """Refuse an animation chunk that Pillow would warn of: a second one, or one without frames."""
     at, frames = 8, None
-    while at + 8 <= len(data):
+    for _ in _steps(data, 512):
+        if at + 8 > len(data):
+            break
         length, name = struct.unpack_from(">I4s", data, at)
         if name == b"acTL":
             (count,) = struct.unpack_from(">I", data, at + 8)
             if frames is not None or not 0 < count <= 0x80000000:
                 raise ImageInvalid(_BROKEN)
             frames = count
-        if name in (b"IDAT", b"IEND"):
+        if name == b"IEND":
             break
         at += 12 + length
     return Header(data, frames=frames or 1)
@@ -92,20 +117,21 @@ def _webp(data: bytes) -> Header:
 
 
 def _gif(data: bytes) -> Header:
-    """Count frames and find the canvas: frames may reach beyond the stated one (GIF89a, 18 to 26)."""
+    """Count frames, and find the canvas: the first frame may reach beyond the stated one (GIF89a, 18 to 26)."""
     width, height, flags = struct.unpack_from("<HHB", data, 6)
     at, frames = 13 + _palette_bytes(flags), 0
+    steps = _steps(data, 64)
     while at < len(data) and data[at] in (0x21, 0x2C):
-        if data[at] == 0x21:
-            end = _skip_blocks(data, at + 2)
-        else:
+        start = at + 2
+        if data[at] == 0x2C:
             left, top, wide, high, flags = struct.unpack_from("<HHHHB", data, at + 1)
-            end = _skip_blocks(data, at + 11 + _palette_bytes(flags))
-            if end is not None or frames == 0:
+            start = at + 11 + _palette_bytes(flags)
+            if frames == 0:
                 width, height = max(width, left + wide), max(height, top + high)
-            frames += end is not None
+        end = _skip_blocks(data, start, steps)
         if end is None:
             break
+        frames += data[at] == 0x2C
         at = end
     if frames == 0:
         raise ImageInvalid(_BROKEN)
@@ -116,9 +142,11 @@ def _palette_bytes(flags: int) -> int:
     return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
 
 
-def _skip_blocks(data: bytes, at: int) -> int | None:
+def _skip_blocks(data: bytes, at: int, steps: Iterator[None]) -> int | None:
     """Step over a chain of data blocks; None where the file ends within it."""
-    while at < len(data):
+    for _ in steps:
+        if at >= len(data):
+            break
         if data[at] == 0:
             return at + 1
         at += 1 + data[at]
@@ -136,8 +164,9 @@ def _tiff(data: bytes) -> Header:
         tag, kind, count, value = struct.unpack_from(order + "HHII", data, entry)
         size = count * _TIFF_BYTES.get(kind, 0)
         total += size if size > 4 else 0
-        single = TiffTags.lookup(tag).length == 1 and count != 1 and size > 0
-        if single or total > len(data) or (size > 4 and value + size > len(data)):
+        wrong = TiffTags.lookup(tag).length == 1 and count != 1 and size > 0
+        wrong = wrong or (size > count and count > _MOST_NUMBERS)
+        if wrong or total > len(data) or (size > 4 and value + size > len(data)):
             raise ImageInvalid(_BROKEN)
         if tag in TiffTags.TAGS_V2_GROUPS:
             struct.pack_into(order + "H", quiet, entry, _PRIVATE_TAG)
@@ -147,7 +176,9 @@ def _tiff(data: bytes) -> Header:
 def _tiff_pages(data: bytes, order: str, first: int) -> int:
     seen: set[int] = set()
     at = first
-    while at and at not in seen:
+    for _ in _steps(data, 1024):
+        if at == 0 or at in seen:
+            break
         seen.add(at)
         (entries,) = struct.unpack_from(order + "H", data, at)
         (at,) = struct.unpack_from(order + "I", data, at + 2 + 12 * entries)
@@ -157,7 +188,9 @@ def _tiff_pages(data: bytes, order: str, first: int) -> int:
 def _avif(data: bytes) -> Header:
     """Hide EXIF from Pillow: the turn of an AVIF picture is told by its own boxes (ISO/IEC 23000-22, 7.3)."""
     at = 0
-    while at + 8 <= len(data):
+    for _ in _steps(data, 4096):
+        if at + 8 > len(data):
+            break
         length, name = struct.unpack_from(">I4s", data, at)
         if length < 8:
             break
