@@ -56,7 +56,7 @@ def publish_viral(settings: Settings, engine: Engine) -> dict[str, Manifest]:
 
 
 def publish_face(settings: Settings, engine: Engine, photos: int = 60) -> dict[str, Manifest]:
-    """A gold set, verified rows of a month with who verified them, and the full set. Pictures are a few bytes."""
+    """A gold set, rows that two admins verified in a month, and the full set. Pictures are a few bytes."""
     gold = _photos(photos, "gold", None)
     verified = _photos(photos, "ana/p", "ana").slice(0, photos // 2)
     others = _photos(photos, "bea/p", "bea").slice(photos // 2)
@@ -109,7 +109,8 @@ def _photos(count: int, prefix: str, verified_by: str | None) -> pa.Table:
     schema = get_family("face").schema
     rows: list[dict[str, Any]] = [
         {
-            "photo": f"{prefix}{number:04}", "user_id": f"{prefix}{number % 9}", "at": AT - dt.timedelta(days=12),
+            "photo": f"{prefix}{number:04}", "user_id": f"{prefix}{number % 9}",
+            "at": AT - dt.timedelta(days=12),
             "label": CLASSES[(number * number) % len(CLASSES)], "verified_by": verified_by,
             "verified_at": AT - dt.timedelta(days=11) if verified_by else None,
             "split": ("train", "train", "train", "valid", "test")[number % 5], "image": b"picture" * number,

@@ -85,7 +85,18 @@ def iso(value: datetime | date | None) -> str:
     return "" if value is None else value.isoformat()
 
 
+def exact(one: Any) -> str:
+    """A dataset version's name that never means another one: a name without a revision means the latest."""
+    return f"{one.family}/{one.stage}/{one.period}.r{one.revision}"
+
+
+def series(one: Any) -> str:
+    """The name that means the latest revision."""
+    return f"{one.family}/{one.stage}/{one.period}"
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
     "number": number, "figure": figure, "signed": signed, "percent": percent, "size": size,
     "duration": duration, "ago": ago, "when": when, "iso": iso,
+    "exact": exact, "series": series,
 }  # fmt: skip

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from serving.admin import home, login
+from serving.admin import datasets, home, login, media, verify
 from serving.admin.parts import parts
 from serving.admin.static import Static
 from storage.database import transaction
@@ -42,6 +42,9 @@ def all_routes(static: Static) -> list[Route]:
         Route("/static/{version}/{name}", static.endpoint),
         *login.ROUTES,
         *home.ROUTES,
+        *datasets.ROUTES,
+        *verify.ROUTES,
+        *media.ROUTES,
     ]
 
 
