@@ -29,7 +29,7 @@ from local.stack import running_platform
 from local.supervisor import Supervisor
 
 ROUNDS = 3
-PORTS = ("db_port", "prefect_port", "mlflow_port", "viral_port")
+PORTS = tuple(name for name in Settings.model_fields if name.endswith("_port"))
 
 
 def _settings(home: Path) -> Settings:

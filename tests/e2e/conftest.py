@@ -6,11 +6,18 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
-from config.settings import load_settings
+from config.settings import Settings, load_settings
+from demo.face_story import import_photos, retrain_face, verify
+from demo.photos import PhotoSize
+from demo.progress import Progress
+from demo.story import build, collect, import_world, retrain
+from demo.world import WorldSize
 from local.stack import Platform, running_platform
 
 
@@ -28,7 +35,7 @@ def free_ports(count: int) -> list[int]:
 
 def own_ports() -> dict[str, int]:
     """A free port for each setting that names one."""
-    names = ("db_port", "prefect_port", "mlflow_port", "viral_port")
+    names = [name for name in Settings.model_fields if name.endswith("_port")]
     return dict(zip(names, free_ports(len(names)), strict=True))
 
 
@@ -41,12 +48,39 @@ def platform_home() -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+@dataclass(frozen=True)
+class World:
+    """What the tests of the story know of the sample world: its day, its size, the versions in production."""
+
+    today: date
+    size: WorldSize
+    photos: PhotoSize
+    viral: str
+    face: str
+
+
+@pytest.fixture(scope="session")
+def world(platform: Platform) -> World:
+    """A version of every family in production, made by import, collection, verification, build and retraining."""
+    settings, today, quiet = platform.settings, datetime.now(UTC).date(), Progress()
+    size = WorldSize(creators=80, videos_a_day=12, days=80)
+    photos = PhotoSize(gold_a_class=10, users=60, photos_a_day=5, strange_share=0.1, days=80)
+    import_world(settings, today, size)
+    import_photos(settings, today, photos, quiet)
+    collect(settings, today, size, quiet)
+    verify(settings, today, quiet)
+    build(settings, today, quiet)
+    return World(today, size, photos, retrain(settings, quiet), retrain_face(settings, quiet))
+
+
 @pytest.fixture(scope="session")
 def platform(platform_home: Path) -> Iterator[Platform]:
     """The running platform. Its ``settings`` say where everything is, secrets included."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("PREFECT_API_URL", "MLFLOW_TRACKING_URI", "DB_HOST", "DB_PORT", "MINIO_ENDPOINT"):
             patch.delenv(name, raising=False)
-        settings = load_settings(assay_home=platform_home, min_training_samples=50, **own_ports())
+        settings = load_settings(
+            assay_home=platform_home, min_training_samples=50, face_min_training_samples=50, **own_ports()
+        )
     with running_platform(settings) as running:
         yield running

@@ -21,6 +21,7 @@ from local.probes import answers_http, ask_json
 from local.process import marked
 from local.stack import Platform
 from local.status import PartStatus, platform_status
+from tests.e2e.conftest import own_ports
 
 
 def assay(platform: Platform, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
@@ -117,8 +118,9 @@ def test_a_taken_port_is_one_sentence_and_nothing_is_left_running(platform: Plat
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         port = listener.getsockname()[1]
-        answer = assay(platform, "up", "--detach", ASSAY_HOME=str(home), MLFLOW_PORT=str(port), DB_PORT="25981",
-                       PREFECT_PORT="25982", VIRAL_PORT="25983")  # fmt: skip
+        names = [name.upper() for name in own_ports()]
+        ports = {name: str(25981 + number) for number, name in enumerate(names)} | {"MLFLOW_PORT": str(port)}
+        answer = assay(platform, "up", "--detach", ASSAY_HOME=str(home), **ports)
     assert answer.returncode == 2
     assert f"Port {port} of MLflow is taken by" in answer.stderr
     assert "MLFLOW_PORT" in answer.stderr

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 import time
-from datetime import UTC, date, datetime
 from typing import Any
 
 import httpx
@@ -15,14 +14,13 @@ import pytest
 from sqlalchemy import text
 
 from config.settings import Settings
+from demo.face_story import import_photos
 from demo.progress import Progress
 from demo.story import QUESTION, ask, build, collect, import_world, retrain
-from demo.world import WorldSize
 from local.environment import settings_environment
 from local.stack import Platform
 from storage.database import make_engine
-
-SIZE = WorldSize(creators=80, videos_a_day=12, days=80)
+from tests.e2e.conftest import World
 
 
 @pytest.fixture(scope="module")
@@ -31,17 +29,8 @@ def settings(platform: Platform) -> Settings:
 
 
 @pytest.fixture(scope="module")
-def today() -> date:
-    return datetime.now(UTC).date()
-
-
-@pytest.fixture(scope="module")
-def version(settings: Settings, today: date) -> str:
-    """A version in production, made by import, collection, monthly build and retraining."""
-    import_world(settings, today, SIZE)
-    collect(settings, today, SIZE, Progress())
-    build(settings, today, Progress())
-    return retrain(settings, Progress())
+def version(world: World) -> str:
+    return world.viral
 
 
 def assay(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -71,12 +60,13 @@ def test_the_import_set_bad_rows_aside_with_their_reasons(settings: Settings, ve
 
 
 def test_doing_it_all_again_publishes_nothing_new_and_promotes_nothing(
-    settings: Settings, today: date, version: str
+    settings: Settings, world: World, version: str
 ) -> None:
     before = told(settings, "datasets", "list")
-    import_world(settings, today, SIZE)
-    collect(settings, today, SIZE, Progress())
-    build(settings, today, Progress())
+    import_world(settings, world.today, world.size)
+    import_photos(settings, world.today, world.photos, Progress())
+    collect(settings, world.today, world.size, Progress())
+    build(settings, world.today, Progress())
     assert told(settings, "datasets", "list") == before
     assert retrain(settings, Progress()) == version
     assert len(told(settings, "models", "history", "viral")) == 1
