@@ -9,6 +9,8 @@ from rich.console import Console
 
 from config.errors import AssayError
 from config.settings import load_settings
+from demo.face_story import ask_face, import_photos, retrain_face, verify
+from demo.photos import PhotoSize
 from demo.progress import Steps
 from demo.story import QUESTION, ask, build, collect, import_world, retrain, start
 from demo.tour import print_tour
@@ -18,23 +20,33 @@ from demo.world import WorldSize
 def main() -> int:
     """Run the demo; 0 when all of it worked."""
     console = Console()
-    as_of, size = datetime.now(UTC).date(), WorldSize()
+    as_of, size, photos = datetime.now(UTC).date(), WorldSize(), PhotoSize()
     console.print("[bold]Assay[/bold]: from collected predictions to a served production version\n")
-    steps = Steps(console, 6)
+    steps = Steps(console, 10)
     try:
         with steps.step("Start the platform") as progress:
             settings = start(load_settings(), progress)
         with steps.step("Load a sample world of three months") as progress:
             progress.done(import_world(settings, as_of, size))
+        with steps.step("Upload the sample photos, and a gold set") as progress:
+            import_photos(settings, as_of, photos, progress)
         with steps.step("Collect the past days") as progress:
             collect(settings, as_of, size, progress)
+        with steps.step("Verify photos, as an admin does in the pages") as progress:
+            verify(settings, as_of, progress)
         with steps.step("Build the monthly dataset versions") as progress:
             versions = build(settings, as_of, progress)
         with steps.step("Retrain viral, and promote it if it is better") as progress:
             version = retrain(settings, progress)
-        with steps.step("Ask the version in production") as progress:
+        with steps.step("Retrain face, and promote it if it is better") as progress:
+            face = retrain_face(settings, progress)
+        with steps.step("Ask viral's version in production about a video") as progress:
             answer = ask(settings, version)
             progress.done(f"{answer['viral_class']} by version {answer['model_version']}")
+        with steps.step("Ask face's about a photo") as progress:
+            drawn, style = ask_face(settings, face)
+            said = f"{style['class']} ({style['confidence']:.0%}) by version {style['model_version']}"
+            progress.done(f"{said}; it was drawn as {drawn}")
     except AssayError as error:
         console.print(f"[red]{error}[/red]")
         return 2

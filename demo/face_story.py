@@ -116,10 +116,10 @@ def verify(settings: Settings, as_of: date, progress: Progress) -> None:
                         decision, label = _decision(one, truths[one.image], rng)
                         moment = datetime.combine(one.day + timedelta(days=1), clock(10), UTC)
                         groups.setdefault((decision, label, moment), []).append(one)
-                for (decision, label, moment), ones in groups.items():
+                for (verdict, right, at), ones in groups.items():
                     pairs = [(one.id, one.revision) for one in ones]
-                    decide_many(engine, pairs, decision, by=ADMIN, at=moment, corrected_label=label)
-                    counts[decision] += len(ones)
+                    decide_many(engine, pairs, verdict, by=ADMIN, at=at, corrected_label=right)
+                    counts[verdict] += len(ones)
                 progress.say(f"{sum(counts.values()):,} photos verified")
     finally:
         engine.dispose()

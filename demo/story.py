@@ -19,7 +19,7 @@ from demo.progress import Progress
 from demo.world import WorldSize, make_world
 from local.stack import start_detached
 from local.state import RunFolder
-from models.family import get_family
+from models.family import FAMILIES, get_family
 
 SEED = 7
 #: The video that the demo asks about: a good start by a mid-sized creator.
@@ -105,9 +105,9 @@ def build(settings: Settings, as_of: date, progress: Progress) -> list[str]:
             {"month": month},
             on_log=lambda line: progress.say(line.message),
         )
-    names = [f"viral/full/{month}" for month in months]
+    names = [f"{family}/full/{month}" for family in FAMILIES for month in months]
     progress.done(", ".join(names))
-    return names
+    return [name for name in names if name.startswith("viral/")]
 
 
 def retrain(settings: Settings, progress: Progress) -> str:

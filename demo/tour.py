@@ -38,9 +38,11 @@ def print_tour(
     service = f"http://127.0.0.1:{settings.service_port('viral')}"
     places.add_row("Prefect", settings.prefect_url.removesuffix("/api"), "flow runs, schedules, back-fills")
     places.add_row("MLflow", settings.mlflow_url, "training runs, plots, versions")
-    places.add_row("viral service", service, "predictions")
-    places.add_row("its API", f"{service}/docs", "try it in the browser")
-    places.add_row("secrets", str(settings.home / "secrets.env"), "the API key, the first admin")
+    admin = f"http://127.0.0.1:{settings.admin_port}"
+    places.add_row("admin pages", admin, f"verify, datasets, models, runs; log in as {settings.admin_user}")
+    places.add_row("viral service", f"{service}/docs", "try it in the browser")
+    places.add_row("face service", f"http://127.0.0.1:{settings.face_port}/docs", "the same for photos")
+    places.add_row("secrets", str(settings.home / "secrets.env"), "the admin's password, the API key")
     console.print()
     console.print(Panel(places, title="Where things are", title_align="left"))
 
@@ -57,6 +59,7 @@ def print_tour(
     tries.add_column(style="bold", no_wrap=True)
     tries.add_column(style="dim")
     tries.add_row("assay status", "health, address, uptime and memory of each part")
+    tries.add_row(f"open {admin}/verify/face", "verify the photos of the last days")
     tries.add_row("assay models list viral", "the versions and their figures")
     tries.add_row(f"assay datasets diff {' '.join(versions)}", "what the newest month brought")
     tries.add_row("assay train viral", "a challenger against the version in production")
