@@ -61,7 +61,7 @@ class World:
 
 @pytest.fixture(scope="session")
 def world(platform: Platform) -> World:
-    """A version of every family in production, made by import, collection, verification, build and retraining."""
+    """Every family with a version in production, by import, collection, verification, build and retraining."""
     settings, today, quiet = platform.settings, datetime.now(UTC).date(), Progress()
     size = WorldSize(creators=80, videos_a_day=12, days=80)
     photos = PhotoSize(gold_a_class=10, users=60, photos_a_day=5, strange_share=0.1, days=80)
