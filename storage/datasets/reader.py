@@ -74,6 +74,11 @@ def skim_part(store: ObjectStore, version: str, part: Part, columns: Sequence[st
         raise _corrupt(version, part, f"is not a Parquet file of this version ({error})") from None
 
 
+def read_part(store: ObjectStore, version: str, part: Part) -> Iterator[pa.RecordBatch]:
+    """All rows of one part, verified, as :func:`read_batches`; at least one batch."""
+    yield from _decoded(fetch_part(store, version, part), version, part, None)
+
+
 def _require_columns(manifest: Manifest, columns: Sequence[str]) -> None:
     missing = sorted(set(columns) - set(manifest.columns))
     if missing:

@@ -102,7 +102,7 @@ class DatasetRepository:
         label: str | None,
         split: str | None,
         built_from: Sequence[VersionRef] = (),
-        details: Mapping[str, Any] | None = None,
+        details: Mapping[str, Any] | Callable[[], Mapping[str, Any]] | None = None,
     ) -> Published:
         """Write the rows as a version of ``family/stage/period``.
 
@@ -120,7 +120,8 @@ class DatasetRepository:
             built_from: the versions that the rows come from.
             label: the column whose classes are counted.
             split: the column with train, valid, test, counted too.
-            details: figures that depend on the inputs alone, as plain JSON.
+            details: figures that depend on the inputs alone, as plain JSON; a function is asked for them once the
+                rows are written.
 
         Raises:
             InputError: a name, a period or the details are not well formed.
@@ -129,12 +130,13 @@ class DatasetRepository:
             StoreError: the store failed. Nothing is published; run it again.
         """
         series = naming.check_series(family, stage, period)
-        plain = plain_details(details or {})
+        if not callable(details):
+            details = plain_details(details or {})
         schema = check_schema(schema)
         known = {part.key for manifest in self._revisions(series) for part in manifest.parts}
         writer = PartWriter(self._store, series, known=known, part_bytes=self._part_bytes)
         written = writer.write(batches, schema, label=label, split=split)
-        return self._commit(
+        return self.commit(
             Manifest(
                 family=family,
                 stage=stage,
@@ -147,11 +149,12 @@ class DatasetRepository:
                 split=dict(sorted(written.split.items())),
                 built_from=list(built_from),
                 made_by=made_by,
-                details=plain,
+                details=plain_details(details()) if callable(details) else dict(details),
             )
         )
 
-    def _commit(self, draft: Manifest) -> Published:
+    def commit(self, draft: Manifest) -> Published:
+        """Publish ``draft``, whose parts are written, as the next revision of its name. Raises as publish."""
         with self._guard(naming.guard_name(draft.series)):
             for _ in range(COMMIT_ATTEMPTS):
                 latest = self._latest_revision(draft.series)

@@ -1,0 +1,202 @@
+"""Removing a person's rows from versions that are published.
+
+How one revision becomes the next one without them: unchanged parts are shared, the others are written anew.
+What is done in which order, eraser.py says.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from storage.datasets.manifest import Manifest, Part, VersionRef
+from storage.datasets.reader import read_part, skim_part
+from storage.datasets.writer import PartWriter
+from storage.objects import ObjectStore
+
+MADE_BY = "forget"
+ERASED = "erased"
+#: A part is written anew as one part, however large.
+_ONE_PART = 1 << 62
+
+
+@dataclass(frozen=True)
+class Whose:
+    """Whose rows go.
+
+    Attributes:
+        column: the column that names the person, and ``person`` the value.
+        mentions: column of other people's rows -> texts in it that name something of the person.
+        instead: what stands there afterwards.
+    """
+
+    column: str
+    person: str
+    mentions: Mapping[str, tuple[str, ...]]
+    instead: str = "a forgotten one"
+
+
+@dataclass(frozen=True)
+class Holding:
+    """A revision that holds rows of the person, or mentions of them.
+
+    Attributes:
+        rows: how many of its rows are the person's.
+        parts: keys of the parts that hold or mention them.
+        values: those columns that were asked for, of the person's rows.
+    """
+
+    manifest: Manifest
+    rows: int
+    parts: frozenset[str]
+    values: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class _Found:
+    rows: int
+    mentioned: bool
+    values: list[dict[str, Any]]
+
+
+def find_holdings(
+    store: ObjectStore, manifests: Iterable[Manifest], whose: Whose, columns: Sequence[str]
+) -> list[Holding]:
+    """Those of ``manifests`` that hold or mention the person; a part that several name is looked at once.
+
+    Raises:
+        VersionCorrupt: a part cannot be read, so that nobody knows whether it holds the person.
+    """
+    known: dict[str, _Found] = {}
+    holdings = []
+    for manifest in manifests:
+        if whose.column not in manifest.columns:
+            continue
+        wanted = [name for name in columns if name in manifest.columns]
+        for part in manifest.parts:
+            if part.key not in known:
+                known[part.key] = _look(store, manifest, part, whose, wanted)
+        found = {part.key: known[part.key] for part in manifest.parts}
+        touched = frozenset(key for key, one in found.items() if one.rows or one.mentioned)
+        if touched:
+            rows = sum(known[part.key].rows for part in manifest.parts)
+            values = [value for one in found.values() for value in one.values]
+            holdings.append(Holding(manifest, rows, touched, tuple(values)))
+    return holdings
+
+
+def _look(store: ObjectStore, manifest: Manifest, part: Part, whose: Whose, columns: Sequence[str]) -> _Found:
+    read = [
+        name for name in dict.fromkeys([whose.column, *columns, *whose.mentions]) if name in manifest.columns
+    ]
+    rows, mentioned, values = 0, False, []
+    for batch in skim_part(store, manifest.name, part, read):
+        mine = _mine(batch, whose)
+        own = batch.filter(mine)
+        rows += own.num_rows
+        values += own.select(list(columns)).to_pylist()
+        others = batch.filter(pc.invert(mine))
+        mentioned = mentioned or any(pc.any(mask).as_py() for _, mask in _mentions(others, whose))
+    return _Found(rows, mentioned, values)
+
+
+def _mine(batch: pa.RecordBatch, whose: Whose) -> pa.BooleanArray:
+    return pc.fill_null(pc.equal(batch.column(whose.column), whose.person), False)
+
+
+def _mentions(batch: pa.RecordBatch, whose: Whose) -> Iterator[tuple[str, pa.BooleanArray]]:
+    for name, texts in whose.mentions.items():
+        if name in batch.schema.names:
+            for text in texts:
+                yield name, pc.fill_null(pc.match_substring(batch.column(name), text), False)
+
+
+def without(batch: pa.RecordBatch, whose: Whose) -> pa.RecordBatch:
+    """``batch`` without the person's rows, and without mention of them in the others."""
+    kept = batch.filter(pc.invert(_mine(batch, whose)))
+    for name, texts in whose.mentions.items():
+        if name in kept.schema.names:
+            column = kept.column(name)
+            for text in texts:
+                column = pc.replace_substring(column, text, whose.instead)
+            kept = kept.set_column(kept.schema.get_field_index(name), kept.schema.field(name), column)
+    return kept
+
+
+def rewritten(
+    store: ObjectStore,
+    holding: Holding,
+    whose: Whose,
+    *,
+    label: str,
+    split: str,
+    refs: Mapping[str, VersionRef],
+) -> Manifest:
+    """The manifest of the next revision, without the person's rows; its parts are written.
+
+    Args:
+        store: where the parts lie.
+        holding: the latest revision.
+        whose: the person.
+        label: column whose classes the manifest counts, and ``split`` the column with the split.
+        split: see ``label``.
+        refs: name of an erased revision -> the one that stands in its place, for ``built_from``.
+    """
+    old = holding.manifest
+    parts: list[Part] = []
+    gone: dict[str, Counter[str]] = {label: Counter(), split: Counter()}
+    schema: pa.Schema | None = None
+    for part in old.parts:
+        if part.key not in holding.parts:
+            parts.append(part)
+            continue
+        schema, written = _rewrite_part(store, old, part, whose, gone)
+        parts += written
+    if not parts and schema is not None:
+        parts = PartWriter(store, old.series).write([], schema, label=None, split=None).parts
+    return replace(
+        old,
+        parts=parts,
+        rows=old.rows - holding.rows,
+        classes=_less(old.classes, gone[label]),
+        split=_less(old.split, gone[split]),
+        built_from=[refs.get(ref.name, ref) for ref in old.built_from],
+        made_by=MADE_BY,
+        # how many, and never whose
+        details={**old.details, ERASED: old.details.get(ERASED, 0) + holding.rows},
+    )
+
+
+def _rewrite_part(
+    store: ObjectStore, manifest: Manifest, part: Part, whose: Whose, gone: Mapping[str, Counter[str]]
+) -> tuple[pa.Schema, list[Part]]:
+    """(the part's schema, the part without the person's rows: none where no other rows are in it)."""
+    batches = read_part(store, manifest.name, part)
+    first = next(batches)
+
+    def kept() -> Iterator[pa.RecordBatch]:
+        for batch in _chained(first, batches):
+            for column, counter in gone.items():
+                if column in batch.schema.names:
+                    own = batch.filter(_mine(batch, whose)).column(column).drop_null()
+                    counter.update(map(str, own.to_pylist()))
+            yield without(batch, whose)
+
+    written = PartWriter(store, manifest.series, part_bytes=_ONE_PART).write(
+        kept(), first.schema, label=None, split=None
+    )
+    return first.schema, [each for each in written.parts if each.rows]
+
+
+def _chained(first: pa.RecordBatch, others: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    yield first
+    yield from others
+
+
+def _less(counts: Mapping[str, int], gone: Counter[str]) -> dict[str, int]:
+    return {name: count - gone[name] for name, count in counts.items() if count > gone[name]}
