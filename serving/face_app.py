@@ -7,6 +7,7 @@ from typing import Any
 
 from config.settings import Settings
 from serving.application import Application, Route
+from serving.face_api import FaceApi
 from serving.face_schema import EXAMPLE_ANSWER, EXAMPLE_REQUEST, MAX_IMAGES, Classes, Prediction, PredictRequest
 from serving.openapi import COMMON_OPERATIONS, Operation, openapi_document
 from serving.runtime import ServiceRuntime
@@ -51,8 +52,6 @@ def face_openapi(settings: Settings) -> dict[str, Any]:
 
 def face_application(runtime: ServiceRuntime, pool: Executor) -> Application:
     """The ASGI application of a face runtime; ``pool`` has the threads that look at photos."""
-    from serving.face_api import FaceApi
-
     api = FaceApi(runtime.settings, runtime.slot, runtime.recorder, runtime.metrics, pool)
     routes = [Route("/predict", "POST", api.predict), Route("/classes", "GET", api.classes)]
     return runtime.application(routes, face_openapi(runtime.settings))

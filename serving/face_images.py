@@ -49,7 +49,7 @@ def look_at(predictor: Any, text: str, limits: ImageLimits) -> ImageResult:
     try:
         data = decode_base64(text, limits)
         size, digest = len(data), sha256(data)
-        return ImageResult(size, digest, predictor.answer_photo(data))
+        return ImageResult(size, digest, predictor.answer_photo(data, limits))
     except ImageInvalid as error:
         return ImageResult(size, digest, fault=error.reason, hint=error.hint)
     except Exception as error:  # noqa: BLE001 - one image's fault, whatever it is, stays its own

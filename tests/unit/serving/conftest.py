@@ -1,10 +1,14 @@
-"""A viral service in process, with a predictor that needs no LightGBM; tests/integration has the real one."""
+"""Services in process: viral with a predictor that needs no LightGBM (tests/integration has the real one), and
+face with a tiny real model.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,9 +24,13 @@ from config.settings import Settings, load_settings
 from models.viral.schema import EXAMPLE_SCHEMA, INPUT_SCHEMA
 from registry.records import ModelVersion
 from serving.application import Application
+from serving.face_api import photo_pool
+from serving.face_app import face_application
 from serving.metrics import ServiceMetrics
 from serving.runtime import ServiceRuntime
 from serving.viral_app import viral_application
+from tests.face_world import CLASSES as STYLES
+from tests.face_world import tiny_face_files
 
 KEY = "a key that is long enough"
 CLASSES = ("low", "medium", "high", "ultra")
@@ -99,7 +107,7 @@ class RegistryDouble:
         return ModelVersion(family, self.promoted, "run", at, {"macro_f1": 0.7}, "viral/full/2026-10")
 
     def files(self, family: str, version: str) -> dict[str, bytes]:
-        assert family == "viral"
+        assert family in ("viral", "face")
         return self.versions[version]
 
     def promote(self, version: str, model: bytes) -> None:
@@ -176,3 +184,80 @@ def service(make_service: Callable[..., Service]) -> Service:
 @pytest.fixture
 def metrics() -> ServiceMetrics:
     return ServiceMetrics("viral")
+
+
+@dataclass
+class FaceService(Service):
+    """A face service with the real predictor; ``pool`` has the threads that look at photos."""
+
+    pool: ThreadPoolExecutor = field(kw_only=True)
+
+    def predict(self, images: Sequence[bytes | str], **more: Any) -> httpx.Response:
+        """Ask about images, files or what is sent in their place."""
+        texts = [base64.b64encode(image).decode() if isinstance(image, bytes) else image for image in images]
+        return self.ask("POST", "/predict", json={"images": texts, **more})
+
+    def ask_together(self, requests: list[tuple[str, str, dict[str, Any]]]) -> list[httpx.Response]:
+        """All at once."""
+
+        async def run() -> list[httpx.Response]:
+            transport = httpx.ASGITransport(app=self.application)
+            async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+                asked = (client.request(method, path, **options) for method, path, options in requests)
+                return await asyncio.gather(*asked)
+
+        return asyncio.run(run())
+
+    def shipped(self) -> list[dict[str, Any]]:
+        """The rows that reach "the database" when what was recorded is shipped now."""
+        self.runtime.recorder.spool.rotate()
+        self.runtime.recorder.shipper.ship()
+        return list(self.rows.values())
+
+
+@pytest.fixture
+def make_face(service_settings: Settings) -> Iterator[Callable[..., FaceService]]:
+    """Makes face services with no model in service yet; threads of the runtime are not started."""
+    made: list[FaceService] = []
+
+    def make(**changed: Any) -> FaceService:
+        settings = service_settings.model_copy(update=changed)
+        registry, rows, away = RegistryDouble(), {}, threading.Event()
+
+        def insert(batch: list[dict[str, Any]]) -> int:
+            if away.is_set():
+                raise ConnectionError("the database is away")
+            rows.update({row["id"]: row for row in batch})
+            return len(batch)
+
+        runtime = ServiceRuntime("face", settings, registry=lambda: registry, database=lambda: insert)
+        pool = photo_pool(settings)
+        application = face_application(runtime, pool)
+        made.append(FaceService(runtime, application, registry, rows, away, pool=pool))
+        return made[-1]
+
+    yield make
+    for service in made:
+        service.runtime.stop()
+        service.pool.shutdown()
+
+
+@pytest.fixture
+def make_ready_face(make_face: Callable[..., FaceService]) -> Callable[..., FaceService]:
+    """Makes face services with version 1 in service."""
+
+    def make(**changed: Any) -> FaceService:
+        service = make_face(**({"face_classes": STYLES} | changed))
+        service.registry.versions["1"] = dict(tiny_face_files())
+        service.registry.promoted = "1"
+        service.runtime.watcher.look()
+        assert service.runtime.slot.current, service.runtime.slot.why_empty()
+        return service
+
+    return make
+
+
+@pytest.fixture
+def face(make_ready_face: Callable[..., FaceService]) -> FaceService:
+    """A face service with version 1 in service."""
+    return make_ready_face()
