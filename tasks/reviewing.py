@@ -186,8 +186,8 @@ def months_of(family: Family, chosen: Sequence[Flagged], at: datetime) -> list[s
 
 
 def kind(flag: str) -> str:
-    """A flag without its figures, so that flags of one kind can be counted."""
-    return _NUMBER.sub("N", flag)
+    """A flag without its figures and what stands behind a colon, so that flags of one kind can be counted."""
+    return _NUMBER.sub("N", flag.partition(": ")[0])
 
 
 def _entity(one: Flagged) -> str:

@@ -120,8 +120,8 @@ class DatasetRepository:
             built_from: the versions that the rows come from.
             label: the column whose classes are counted.
             split: the column with train, valid, test, counted too.
-            details: figures that depend on the inputs alone, as plain JSON; a function is asked for them once the
-                rows are written.
+            details: figures that depend on the inputs alone, as plain JSON; a function is asked for them when
+                the rows are written.
 
         Raises:
             InputError: a name, a period or the details are not well formed.
