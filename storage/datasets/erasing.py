@@ -21,6 +21,9 @@ from storage.objects import ObjectStore
 
 MADE_BY = "forget"
 ERASED = "erased"
+#: What stands in a flag in place of the name of something of the person.
+INSTEAD = "a forgotten one"
+_NAMED, _FLAG = ": ", "flag"
 #: A part is written anew as one part, however large.
 _ONE_PART = 1 << 62
 
@@ -31,23 +34,33 @@ class Whose:
 
     Attributes:
         column: the column that names the person, and ``person`` the value.
-        mentions: column of other people's rows -> texts in it that name something of the person.
-        instead: what stands there afterwards.
+        names: what the person's rows are called. A flag of somebody else's row may end in one of them, behind a
+            colon, as in "exact duplicate of another photo: anna/1.jpg".
     """
 
     column: str
     person: str
-    mentions: Mapping[str, tuple[str, ...]]
-    instead: str = "a forgotten one"
+    names: frozenset[str] = frozenset()
+
+    def mentioned(self, flag: str) -> bool:
+        """Whether ``flag`` ends in the name of something of the person."""
+        name = flag.partition(_NAMED)[2]
+        return bool(name) and (name in self.names or name.startswith(f"{self.person}/"))
+
+    def tacit(self, flag: str | None) -> str | None:
+        """``flag`` without such a name."""
+        if flag is None or not self.mentioned(flag):
+            return flag
+        return f"{flag.partition(_NAMED)[0]}{_NAMED}{INSTEAD}"
 
 
 @dataclass(frozen=True)
 class Holding:
-    """A revision that holds rows of the person, or mentions of them.
+    """A revision that holds rows of the person, or names one in a flag.
 
     Attributes:
         rows: how many of its rows are the person's.
-        parts: keys of the parts that hold or mention them.
+        parts: keys of the parts that hold or name them.
         values: those columns that were asked for, of the person's rows.
     """
 
@@ -67,7 +80,7 @@ class _Found:
 def find_holdings(
     store: ObjectStore, manifests: Iterable[Manifest], whose: Whose, columns: Sequence[str]
 ) -> list[Holding]:
-    """Those of ``manifests`` that hold or mention the person; a part that several name is looked at once.
+    """Those of ``manifests`` that hold or name the person; a part that several name is looked at once.
 
     Raises:
         VersionCorrupt: a part cannot be read, so that nobody knows whether it holds the person.
@@ -95,13 +108,14 @@ def _look(store: ObjectStore, manifest: Manifest, part: Part, whose: Whose, colu
         name for name in dict.fromkeys([whose.column, *columns, *whose.mentions]) if name in manifest.columns
     ]
     rows, mentioned, values = 0, False, []
-    for batch in skim_part(store, manifest.name, part, read):
+    for batch in skim_part(store, manifest.name, part, list(read)):
         mine = _mine(batch, whose)
         own = batch.filter(mine)
         rows += own.num_rows
         values += own.select(list(columns)).to_pylist()
-        others = batch.filter(pc.invert(mine))
-        mentioned = mentioned or any(pc.any(mask).as_py() for _, mask in _mentions(others, whose))
+        if flagged and not mentioned:
+            flags = batch.filter(pc.invert(mine)).column(_FLAG).drop_null().to_pylist()
+            mentioned = any(map(whose.mentioned, flags))
     return _Found(rows, mentioned, values)
 
 
@@ -109,23 +123,15 @@ def _mine(batch: pa.RecordBatch, whose: Whose) -> pa.BooleanArray:
     return pc.fill_null(pc.equal(batch.column(whose.column), whose.person), False)
 
 
-def _mentions(batch: pa.RecordBatch, whose: Whose) -> Iterator[tuple[str, pa.BooleanArray]]:
-    for name, texts in whose.mentions.items():
-        if name in batch.schema.names:
-            for text in texts:
-                yield name, pc.fill_null(pc.match_substring(batch.column(name), text), False)
-
-
 def without(batch: pa.RecordBatch, whose: Whose) -> pa.RecordBatch:
-    """``batch`` without the person's rows, and without mention of them in the others."""
+    """``batch`` without the person's rows, and without the names of them in the flags of others."""
     kept = batch.filter(pc.invert(_mine(batch, whose)))
-    for name, texts in whose.mentions.items():
-        if name in kept.schema.names:
-            column = kept.column(name)
-            for text in texts:
-                column = pc.replace_substring(column, text, whose.instead)
-            kept = kept.set_column(kept.schema.get_field_index(name), kept.schema.field(name), column)
-    return kept
+    if _FLAG not in kept.schema.names:
+        return kept
+    flags = kept.column(_FLAG).to_pylist()
+    place = kept.schema.get_field_index(_FLAG)
+    told = pa.array(map(whose.tacit, flags), kept.schema.field(place).type)
+    return kept.set_column(place, kept.schema.field(place), told)
 
 
 def rewritten(

@@ -24,7 +24,7 @@ SCHEMA = pa.schema(
         ("image", pa.binary()),
     ]
 )
-ANNA = Whose("user_id", "anna", {"flag": ("anna/1.jpg",)})
+ANNA = Whose("user_id", "anna", frozenset({"gold/7"}))
 
 
 def picture(name: str) -> bytes:
@@ -150,15 +150,25 @@ def test_a_version_of_nobody_else_is_empty_and_can_be_read(world: World) -> None
     assert (table.num_rows, table.schema) == (0, SCHEMA)
 
 
-def test_mention_of_the_person_in_the_rows_of_others_goes_too(world: World) -> None:
-    flags = {"bob/1.jpg": "The same picture as anna/1.jpg.", "bob/2.jpg": "No face."}
-    world.publish("candidates/2026-10-01", photos("bob/1.jpg", "bob/2.jpg", flags=flags))
+def test_the_names_of_the_persons_photos_in_flags_of_others_go_too(world: World) -> None:
+    flags = {
+        "bob/1.jpg": "exact duplicate of another photo: anna/1.jpg",
+        "bob/2.jpg": "near duplicate of another photo (3 of 64 bits): gold/7",
+        "bob/3.jpg": "exact duplicate of another photo: joanna/1.jpg",
+        "bob/4.jpg": "no face was found",
+    }
+    world.publish("candidates/2026-10-01", photos(*flags, flags=flags))
 
     world.forget()
 
-    table = world.datasets.table(world.datasets.find("face/candidates/2026-10-01"))
-    assert table["flag"].to_pylist() == ["The same picture as a forgotten one.", "No face."]
-    assert b"anna" not in world.everything()
+    manifest = world.datasets.find("face/candidates/2026-10-01")
+    assert world.datasets.table(manifest)["flag"].to_pylist() == [
+        "exact duplicate of another photo: a forgotten one",
+        "near duplicate of another photo (3 of 64 bits): a forgotten one",
+        "exact duplicate of another photo: joanna/1.jpg",
+        "no face was found",
+    ]
+    assert manifest.details["erased"] == 0
 
 
 def test_forgetting_again_or_forgetting_nobody_changes_nothing(world: World) -> None:
@@ -167,7 +177,7 @@ def test_forgetting_again_or_forgetting_nobody_changes_nothing(world: World) -> 
     before = world.everything()
 
     world.forget()
-    world.forget(Whose("user_id", "nobody", {}))
+    world.forget(Whose("user_id", "nobody"))
 
     assert world.everything() == before
 
