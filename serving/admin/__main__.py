@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 
 import uvicorn
@@ -20,6 +21,7 @@ def main() -> int:
         settings = load_settings()
         configure_logging(settings.log_level, settings.log_format)
         apply_tool_environment(settings)
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of each request
     except AssayError as error:
         sys.stderr.write(f"{error}\n")
         return 2
