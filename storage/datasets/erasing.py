@@ -104,9 +104,8 @@ def find_holdings(
 
 
 def _look(store: ObjectStore, manifest: Manifest, part: Part, whose: Whose, columns: Sequence[str]) -> _Found:
-    read = [
-        name for name in dict.fromkeys([whose.column, *columns, *whose.mentions]) if name in manifest.columns
-    ]
+    flagged = _FLAG in manifest.columns
+    read = dict.fromkeys([whose.column, *columns, *([_FLAG] if flagged else [])])
     rows, mentioned, values = 0, False, []
     for batch in skim_part(store, manifest.name, part, list(read)):
         mine = _mine(batch, whose)
