@@ -51,6 +51,8 @@ def decide(
     training_rows: int,
     settings: Settings,
     champion: str | None = None,
+    *,
+    family: str,
 ) -> GateResult:
     """Judge a challenger.
 
@@ -61,8 +63,10 @@ def decide(
         training_rows: rows that it was fitted on.
         settings: the gate's thresholds, and the seed of the resampling.
         champion: version in production, for the record.
+        family: whose challenger it is: its own floors go before those for all.
     """
-    checks = [_enough_rows(training_rows, settings), _accurate(evaluation, settings)]
+    least_rows, least_accuracy = settings.gate_floors(family)
+    checks = [_enough_rows(training_rows, least_rows), _accurate(evaluation, least_accuracy)]
     if comparison is not None:
         checks.append(_beats_champion(comparison, settings))
     else:
@@ -70,14 +74,12 @@ def decide(
     return GateResult(all(check.passed for check in checks), tuple(checks), champion)
 
 
-def _enough_rows(rows: int, settings: Settings) -> Check:
-    least = settings.min_training_samples
+def _enough_rows(rows: int, least: int) -> Check:
     return Check("enough rows", rows >= least, f"{rows:,} training rows, at least {least:,} are asked for")
 
 
-def _accurate(evaluation: Evaluation, settings: Settings) -> Check:
+def _accurate(evaluation: Evaluation, least: float) -> Check:
     accuracy = evaluation.metrics.get("accuracy", math.nan)
-    least = settings.retrain_accuracy_threshold
     shown = "no accuracy was measured" if math.isnan(accuracy) else f"test accuracy {accuracy:.3f}"
     return Check("accuracy floor", accuracy >= least, f"{shown}, at least {least:.3f} is asked for")
 

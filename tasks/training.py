@@ -14,6 +14,7 @@ from models.family import Evaluation, Predictor, get_family
 from registry.gate import GateResult, decide
 from registry.records import LoadedModel, ModelVersion
 from storage.datasets.manifest import Manifest
+from tasks.heavy_training import checkpoints_of, fit_heavy, stream_rows
 from tasks.platform import platform
 from tasks.policy import computed, networked
 from tasks.training_rows import RoleRows, check_rows, check_schema, newest
@@ -54,15 +55,20 @@ def resolve_dataset(family: str, name: str | None) -> Manifest:
 
 @networked("load rows")
 def load_rows(manifest: Manifest, limit: int | None) -> RoleRows:
-    """The version's rows by role, checked; ``limit`` takes the newest rows to learn from, and all test rows."""
+    """The version's rows by role, checked; ``limit`` takes the newest rows to learn from, and all test rows.
+
+    Of a family with heavy columns they are streams, each pass of which reads the version again.
+    """
     family = get_family(manifest.family)
     with platform() as parts:
+        if family.heavy:
+            return stream_rows(parts, manifest, family, limit)
         table = parts.datasets.table(manifest)
         options = family.options(parts.settings)
     check_schema(table.schema, family, manifest.ref.name)
     train, valid, test = family.training_rows(table, options)
     train, valid = newest(train, valid, time=family.time, limit=limit)
-    rows = RoleRows(train, valid, test, manifest.ref.name, manifest.ref.sha256)
+    rows = RoleRows(train, valid, test, manifest.ref.name, manifest.ref.sha256, limit)
     check_rows(rows, family)
     return rows
 
@@ -72,6 +78,8 @@ def fit_challenger(family_name: str, rows: RoleRows, params: Mapping[str, Any] |
     """A model fitted on the training rows; the same rows, parameters and seed give the same model."""
     settings = load_settings()
     family = get_family(family_name)
+    if family.heavy:
+        return fit_heavy(family, rows, params or {}, settings)
     return family.fit(rows.train, rows.valid, family.options(settings), params or {}, settings.training_seed)
 
 
@@ -117,9 +125,12 @@ def log_challenger(
     params: Mapping[str, Any] | None,
     key: str,
 ) -> ModelVersion:
-    """Log run, figures, plots and files to MLflow and register the version; once for each ``key``."""
+    """Log run, figures, plots and files to MLflow and register the version; once for each ``key``.
+
+    What the training kept of its progress is of no more use then.
+    """
     with platform() as parts:
-        return parts.registry.log_training(
+        version = parts.registry.log_training(
             family=family,
             predictor=challenger,
             evaluation=scores.challenger,
@@ -131,6 +142,10 @@ def log_challenger(
             key=key,
             tags={"assay.flow_run": key},
         )
+        found = get_family(family)
+        if found.heavy:
+            checkpoints_of(found, rows, params or {}, parts.settings).clear()
+    return version
 
 
 @networked("judge")
@@ -139,7 +154,12 @@ def judge(version: ModelVersion, scores: Scores, rows: RoleRows, champion: Champ
     in_production = champion.version.version if champion.version else None
     with platform() as parts:
         gate = decide(
-            scores.challenger, scores.comparison, rows.train.num_rows, parts.settings, champion=in_production
+            scores.challenger,
+            scores.comparison,
+            rows.train.num_rows,
+            parts.settings,
+            champion=in_production,
+            family=version.family,
         )
         parts.registry.record_gate(version.family, version.version, gate)
     return gate

@@ -8,18 +8,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from config.errors import DatasetError, TrainingError
-from models.family import Family
+from models.family import Family, Rows
 
 
 @dataclass(frozen=True)
 class RoleRows:
     """Rows by role, and the dataset version that they are out of."""
 
-    train: pa.Table
-    valid: pa.Table
-    test: pa.Table
+    train: Rows
+    valid: Rows
+    test: Rows
     dataset: str
     dataset_sha256: str
+    #: how many of the newest rows to learn from were asked for
+    limit: int | None = None
 
     @property
     def counts(self) -> dict[str, int]:
@@ -58,7 +60,7 @@ def check_rows(rows: RoleRows, family: Family) -> None:
         )
 
 
-def newest(train: pa.Table, valid: pa.Table, *, time: str, limit: int | None) -> tuple[pa.Table, pa.Table]:
+def newest(train: Rows, valid: Rows, *, time: str, limit: int | None) -> tuple[Rows, Rows]:
     """The ``limit`` most recent rows of ``train`` and ``valid`` together, each keeping its role.
 
     Rows of one moment stay together, so a few more than ``limit`` may stay.

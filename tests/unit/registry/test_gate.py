@@ -40,7 +40,7 @@ def evaluation(accuracy: float | None = 0.9, baseline: float = 0.9, loss: float 
 
 
 def test_a_challenger_that_is_good_and_better_than_the_champion_passes(settings: Settings) -> None:
-    verdict = decide(evaluation(), BETTER, 100, settings, champion="3")
+    verdict = decide(evaluation(), BETTER, 100, settings, champion="3", family="viral")
 
     assert verdict.passed
     assert verdict.champion == "3"
@@ -67,7 +67,7 @@ def test_a_challenger_that_is_good_and_better_than_the_champion_passes(settings:
 def test_one_failed_check_fails_the_gate_and_is_named(
     settings: Settings, measured: Evaluation, comparison: Comparison | None, rows: int, reason: str
 ) -> None:
-    verdict = decide(measured, comparison, rows, settings)
+    verdict = decide(measured, comparison, rows, settings, family="viral")
 
     assert not verdict.passed
     assert reason in verdict.failures
@@ -75,14 +75,14 @@ def test_one_failed_check_fails_the_gate_and_is_named(
 
 
 def test_without_a_champion_the_baselines_must_be_beaten(settings: Settings) -> None:
-    verdict = decide(evaluation(), None, 100, settings)
+    verdict = decide(evaluation(), None, 100, settings, family="viral")
 
     assert verdict.passed
     assert verdict.checks[-1].name == "better than baseline 'no_growth'"
 
 
 def test_the_verdict_is_plain_data(settings: Settings) -> None:
-    verdict = decide(evaluation(), BY_CHANCE, 1, settings, champion="2").as_dict()
+    verdict = decide(evaluation(), BY_CHANCE, 1, settings, champion="2", family="viral").as_dict()
 
     assert verdict["passed"] is False
     assert verdict["champion"] == "2"
@@ -96,3 +96,16 @@ def test_a_challenger_that_answers_like_the_champion_is_told_to() -> None:
 
     said = _shown(Comparison(difference=0.0, low=0.0, high=0.0, better=False), "the champion", load_settings())
     assert said == "not better than the champion: both answer the same on every test row"
+
+
+def test_a_family_with_floors_of_its_own_is_asked_for_those() -> None:
+    own = {"face_min_training_samples": 10, "face_retrain_accuracy_threshold": 0.95}
+    settings = load_settings(**SETTINGS, **own)
+
+    checks = {
+        check.name: check.passed for check in decide(evaluation(), BETTER, 10, settings, family="face").checks
+    }
+
+    assert checks["enough rows"]
+    assert not checks["accuracy floor"]
+    assert not decide(evaluation(), BETTER, 10, settings, family="viral").checks[0].passed
