@@ -59,6 +59,7 @@ def _tilt(face: Face) -> float:
 def _cut(pixels: np.ndarray, x: float, y: float, side: float, size: int) -> np.ndarray:
     """Cut the square with the middle (x, y), and resize it."""
     height, width = pixels.shape[:2]
+    x, y = min(max(x, 0.5), width - 0.5), min(max(y, 0.5), height - 0.5)
     whole = max(1, round(side))
     left, top = round(x - whole / 2), round(y - whole / 2)
     right, bottom = left + whole, top + whole

@@ -37,7 +37,7 @@ class FaceFinder:
 
     def find(self, pixels: np.ndarray) -> list[Face]:
         """Find the faces in (h, w, 3) uint8 RGB pixels, largest first, each once."""
-        return _distinct(self._detector().detect(pixels))
+        return distinct(self._detector().detect(pixels))
 
     def _detector(self) -> _Detector:
         detector: _Detector | None = getattr(self._local, "detector", None)
@@ -53,7 +53,7 @@ class FaceFinder:
         self.__init__(state["detector"])  # type: ignore[misc]
 
 
-def _distinct(faces: list[Face]) -> list[Face]:
+def distinct(faces: list[Face]) -> list[Face]:
     """Keep the surer one of two boxes that lie upon each other; the rest largest first."""
     kept: list[Face] = []
     for face in sorted(faces, key=lambda face: (-face.score, -face.width * face.height, face.x, face.y)):

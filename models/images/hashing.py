@@ -9,7 +9,7 @@ import numpy as np
 
 NONE_KNOWN = 65
 _SIDE, _KEPT = 32, 8
-_BLOCK_CELLS = 4_194_304
+_BLOCK_CELLS, _BLOCK_WIDTH = 4_194_304, 65_536
 
 
 def sha256(data: bytes) -> str:
@@ -40,7 +40,7 @@ def nearest(hashes: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarr
     """
     distances = np.full(len(hashes), NONE_KNOWN, dtype=np.int64)
     indices = np.full(len(hashes), -1, dtype=np.int64)
-    wide = min(max(len(known), 1), 65_536)
+    wide = min(max(len(known), 1), _BLOCK_WIDTH)
     high = max(1, _BLOCK_CELLS // wide)
     for top in range(0, len(hashes), high):
         rows = slice(top, top + high)

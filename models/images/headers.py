@@ -18,6 +18,7 @@ from models.images.orientation import read_orientation
 
 _BROKEN = "broken image"
 _MOST_SCANS = 200
+_BARE_MARKERS = frozenset((0x00, *range(0xD0, 0xDA)))  # no length follows
 _MOST_NUMBERS = 200_000
 
 
@@ -55,17 +56,14 @@ def _jpeg(data: bytes) -> Header:
     """Take the EXIF segment out of Pillow's sight: it reads the resolution there, and may warn."""
     at, orientation, quiet = 2, None, bytearray(data)
     for _ in _steps(data, 4096):
-        if data[at] != 0xFF:
-            break
-        marker = data[at + 1]
-        if marker == 0xFF:
+        marker = data[at + 1] if data[at] == 0xFF else None
+        if marker is None or marker == 0xFF:  # junk between segments, or padding: Pillow steps over both
             at += 1
             continue
         if marker == 0xDA:
             _check_scans(data, at)
-        if marker in (0xDA, 0xD9):
             break
-        if marker == 0x01 or 0xD0 <= marker <= 0xD7:
+        if marker in _BARE_MARKERS:
             at += 2
             continue
         (length,) = struct.unpack_from(">H", data, at + 2)
@@ -73,7 +71,7 @@ def _jpeg(data: bytes) -> Header:
         if marker == 0xE1 and data[body : body + 6] == b"Exif\x00\x00":
             orientation = orientation or read_orientation(data[body : at + 2 + length])
             quiet[body] = ord("-")
-        at += 2 + length
+        at += 2 + max(length, 2)
     return Header(bytes(quiet) if orientation else data, orientation=orientation or 1)
 
 

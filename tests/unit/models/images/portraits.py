@@ -70,6 +70,7 @@ def draw_portrait(rng: np.random.Generator, size: int, style: int) -> np.ndarray
     skin = np.array(_SKIN[rng.integers(len(_SKIN))]) + rng.integers(-8, 9)
     image = Image.new("RGB", (side, side), _near(look.background, rng))
     pen = ImageDraw.Draw(image)
+    _draw_room(pen, side, look.background, rng)
     _draw_head(pen, head, skin, _near(look.hair, rng), look.fringe)
     for at in (-1.0, 1.0):
         _draw_eye(pen, head, at, skin, look.hair)
@@ -78,6 +79,14 @@ def draw_portrait(rng: np.random.Generator, size: int, style: int) -> np.ndarray
     light = 1 + look.light * np.linspace(-1, 1, size)[None, :, None]
     pixels = np.asarray(image) * light + rng.normal(0, 5, (size, size, 3))
     return pixels.clip(0, 255).astype(np.uint8)
+
+
+def _draw_room(pen: ImageDraw.ImageDraw, side: int, background: Colour, rng: np.random.Generator) -> None:
+    """Put a few shapes behind the person, in tones of the background: no two photos are taken in one place."""
+    for _ in range(4):
+        x, y = rng.uniform(0, side, 2)
+        w, h = rng.uniform(side * 0.1, side * 0.4, 2)
+        pen.ellipse((x - w, y - h, x + w, y + h), fill=_tone(np.array(background), rng.uniform(0.6, 1.4)))
 
 
 def _draw_head(pen: ImageDraw.ImageDraw, head: Head, skin: np.ndarray, hair: Colour, fringe: float) -> None:
