@@ -136,6 +136,8 @@ class DatasetRepository:
         known = {part.key for manifest in self._revisions(series) for part in manifest.parts}
         writer = PartWriter(self._store, series, known=known, part_bytes=self._part_bytes)
         written = writer.write(batches, schema, label=label, split=split)
+        if callable(details):
+            plain = plain_details(details())
         return self.commit(
             Manifest(
                 family=family,
