@@ -61,6 +61,10 @@ class MlflowApi:
         """Bytes of an artifact by its path below the server's artifact root."""
         return self._send("GET", f"/api/2.0/mlflow-artifacts/artifacts/{quote(artifact)}").content
 
+    def delete_artifact(self, artifact: str) -> None:
+        """Delete an artifact by its path below the server's artifact root."""
+        self._send("DELETE", f"/api/2.0/mlflow-artifacts/artifacts/{quote(artifact)}")
+
     def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
         for attempt in range(self._attempts):
             if attempt:

@@ -1,0 +1,190 @@
+"""A person's rows in the platform's tables: counting them, deleting them, and leaving no dead copy behind."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import Cursor
+from psycopg.sql import SQL, Identifier
+from sqlalchemy import Connection, Engine
+
+from config.errors import DatabaseError
+from storage.copying import cursor
+from storage.database import database_errors, transaction
+from storage.reviews import candidate_key
+
+#: Tables above this size are vacuumed in place; below it they are written anew, which also clears freed pages.
+REWRITE_BYTES = 2 << 30
+LOCK_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Traces:
+    """What of one family is the person's.
+
+    Attributes:
+        column: what names the person in the rows and in what the service was asked.
+        entities: values of the family's entity column in the person's rows.
+        names: what the rows are called by the first column of their key, as far as known.
+        by_person: whether a person is the family's entity, so that names may begin with the person and a slash.
+    """
+
+    family: str
+    column: str
+    entities: frozenset[str]
+    names: frozenset[str]
+    by_person: bool
+
+    def values(self, person: str) -> dict[str, Any]:
+        """Parameters of the statements below."""
+        starts = {f"{person}/"} if self.by_person else set()
+        return {
+            "person": person,
+            "family": self.family,
+            "column": self.column,
+            "entities": sorted(self.entities),
+            "names": sorted(self.names),
+            "keys": [candidate_key([name]) for name in sorted(self.names)],
+            "beginnings": [_beginning(text) for text in sorted(starts)]
+            + [f'{_beginning(name)}",' for name in sorted(self.names)],
+        }
+
+
+def _beginning(text: str) -> str:
+    """How a candidate's name begins whose first key value begins with ``text``."""
+    return f"[{json.dumps(text, ensure_ascii=False)[:-1]}"
+
+
+#: (table, which rows are the person's), for each family; in an order in which no row is missed or still needed.
+_FAMILY_ROWS = (
+    (
+        "reviews",
+        """family = %(family)s and (
+            candidate = any(%(keys)s::text[])
+            or exists (select from unnest(%(beginnings)s::text[]) b where starts_with(candidate, b))
+            or candidate in (select candidate from candidates
+                where family = %(family)s and entity = any(%(entities)s::text[])))""",
+    ),
+    (
+        "candidates",
+        """family = %(family)s and (
+            entity = any(%(entities)s::text[]) or candidate = any(%(keys)s::text[])
+            or exists (select from unnest(%(beginnings)s::text[]) b where starts_with(candidate, b)))""",
+    ),
+    (
+        "image_hashes",
+        """family = %(family)s and (
+            entity = any(%(entities)s::text[]) or image = any(%(names)s::text[]))""",
+    ),
+    (
+        "predictions",
+        """family = %(family)s and (
+            entity_id = any(%(entities)s::text[]) or inputs ->> %(column)s = %(person)s)""",
+    ),
+)
+#: What is no family's: by the person's id alone. A creator's videos go with it.
+_OWN_ROWS = (
+    ("user_styles", "user_id = %(person)s"),
+    ("engagement_snapshots", "video_id in (select id from videos where creator_id = %(person)s)"),
+    ("videos", "creator_id = %(person)s"),
+    ("creators", "id = %(person)s"),
+)
+TABLES = tuple(table for table, _ in (*_FAMILY_ROWS, *_OWN_ROWS))
+
+#: Candidates of others that were noticed to repeat a photo of the person.
+_NAMED = """family = %(family)s and ("values" ->> 'duplicate_of' = any(%(names)s::text[])
+    or %(by_person)s and starts_with("values" ->> 'duplicate_of', %(person)s || '/'))"""
+_UNNAME = SQL(
+    """
+    update candidates set flag = split_part(flag, ': ', 1) || ': ' || %(instead)s,
+        "values" = "values" || jsonb_build_object('duplicate_of', null), revision = revision + 1
+    where {}
+    """
+).format(SQL(_NAMED))
+
+
+def names_of(engine: Engine, family: str, person: str) -> set[str]:
+    """What the tables know of the person's pictures, by key, and the first key values of their candidates."""
+    query = """
+        select image from image_hashes where family = %(family)s and entity = %(person)s
+        union select image from candidates where family = %(family)s and entity = %(person)s and image <> ''
+        union select candidate::jsonb ->> 0 from candidates where family = %(family)s and entity = %(person)s
+        union select unnest(photos) from user_styles where user_id = %(person)s
+    """
+    with transaction(engine) as connection, cursor(connection) as cur:
+        found = cur.execute(query, {"family": family, "person": person}).fetchall()
+    return {name for (name,) in found if name}
+
+
+def videos_of(engine: Engine, person: str) -> set[str]:
+    """The videos of a creator."""
+    with transaction(engine) as connection, cursor(connection) as cur:
+        found = cur.execute("select id from videos where creator_id = %s", (person,)).fetchall()
+    return {video for (video,) in found}
+
+
+def count_rows(engine: Engine, person: str, traces: Sequence[Traces]) -> dict[str, int]:
+    """How many rows of each table are the person's."""
+    with transaction(engine) as connection, cursor(connection) as cur:
+        return _each(cur, "select count(*) from {} where {}", person, traces)
+
+
+def delete_rows(connection: Connection, person: str, traces: Sequence[Traces], instead: str) -> dict[str, int]:
+    """Delete them, and the names of the person's pictures in what is said of others; how many of each table."""
+    with cursor(connection) as cur:
+        for each in traces:
+            values = each.values(person) | {"by_person": each.by_person, "instead": instead}
+            cur.execute(_UNNAME, values)
+        return _each(
+            cur, "with gone as (delete from {} where {} returning 1) select count(*) from gone", person, traces
+        )
+
+
+def _each(cur: Cursor[Any], statement: str, person: str, traces: Sequence[Traces]) -> dict[str, int]:
+    counts: dict[str, int] = dict.fromkeys(TABLES, 0)
+    asked: list[tuple[str, str, Mapping[str, Any]]] = [
+        (table, rows, each.values(person)) for each in traces for table, rows in _FAMILY_ROWS
+    ]
+    asked += [(table, rows, {"person": person}) for table, rows in _OWN_ROWS]
+    for table, rows, values in asked:
+        found = cur.execute(SQL(statement).format(Identifier(table), SQL(rows)), values).fetchone()
+        counts[table] += int(found[0]) if found else 0
+    return counts
+
+
+def sweep_out(engine: Engine, tables: Sequence[str] = TABLES) -> dict[str, bool]:
+    """Clear the deleted rows' bytes from the tables; whether each was written anew.
+
+    A table is written anew (``VACUUM FULL``), which locks it for that time: services then keep their records on
+    disk, and go on. One that is too large, or in use for too long, is vacuumed in place: its freed pages are
+    then used again, and only in time overwritten.
+    """
+    return {table: _rewrite(engine, table) or _vacuum(engine, table, "") for table in tables}
+
+
+def _rewrite(engine: Engine, table: str) -> bool:
+    with transaction(engine) as connection, cursor(connection) as cur:
+        size = cur.execute("select pg_total_relation_size(%s::regclass)", (table,)).fetchone()
+    if size is None or size[0] > REWRITE_BYTES:
+        return False
+    try:
+        _vacuum(engine, table, "full, ")
+    except DatabaseError as error:
+        if "lock timeout" in error.message:
+            return False
+        raise
+    return True
+
+
+def _vacuum(engine: Engine, table: str, mode: str) -> bool:
+    with database_errors(engine), engine.connect() as connection:
+        connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+        connection.exec_driver_sql(f"set lock_timeout = '{LOCK_SECONDS}s'")
+        try:
+            connection.exec_driver_sql(f"vacuum ({mode}analyze) {table}")
+        finally:
+            connection.exec_driver_sql("reset lock_timeout")
+    return False
