@@ -22,7 +22,8 @@
     │   ├── ModelInvalid           the stored files are not a model of this family
     │   ├── GateFailed
     │   └── RegistryUnavailable
-    ├── FlowError                  Prefect: unknown deployment, server away
+    ├── FlowError                  Prefect: unknown deployment, refused parameters
+    │   └── FlowUnavailable
     └── PlatformError              the embedded stack: taken port, second `up`, broken data folder
 
 A message is one clear sentence. What a user can mend, ``hint`` tells how.
@@ -128,7 +129,11 @@ class RegistryUnavailable(RegistryError):
 
 
 class FlowError(AssayError):
-    """Prefect refused or could not be reached."""
+    """Prefect refused."""
+
+
+class FlowUnavailable(FlowError):
+    """Prefect could not be reached."""
 
 
 class PlatformError(AssayError):

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from config.errors import FlowError
+from config.errors import FlowError, FlowUnavailable
 from config.settings import Settings
-from tasks.flow_records import Deployment, FlowRun, LogLine, moment, parse_deployment, parse_run
+from tasks.flow_records import Deployment, FlowRun, LogLine, parse_deployment, parse_line, parse_run
 
 if TYPE_CHECKING:
     import httpx
@@ -90,7 +90,7 @@ class FlowClient:
         return parse_run(self._call("POST", f"/deployments/{deployment.id}/create_flow_run", plain), name)
 
     def run(self, run_id: str) -> FlowRun:
-        """The run as it stands. Raises FlowError."""
+        """The run as it stands, without its deployment's name. Raises FlowError."""
         return parse_run(self._call("GET", f"/flow_runs/{run_id}"), "")
 
     def runs(self, name: str | None = None, limit: int = 20) -> list[FlowRun]:
@@ -114,10 +114,13 @@ class FlowClient:
             "offset": skip,
             "limit": _PAGE,
         }
-        return [
-            LogLine(moment(one["timestamp"]) or datetime.now(UTC), int(one["level"]), str(one["message"]))
-            for one in self._call("POST", "/logs/filter", body)
-        ]
+        return [parse_line(one) for one in self._call("POST", "/logs/filter", body)]
+
+    def last_logs(self, run_id: str, count: int) -> list[LogLine]:
+        """The last lines that the run logged, up to 200, in order."""
+        filters = {"flow_run_id": {"any_": [run_id]}}
+        body = {"logs": filters, "sort": "TIMESTAMP_DESC", "limit": min(count, _PAGE)}
+        return [parse_line(one) for one in reversed(self._call("POST", "/logs/filter", body))]
 
     def follow(
         self,
@@ -179,7 +182,7 @@ class FlowClient:
                 # Only what never reached the server, or only reads, is asked again.
                 again = isinstance(error, httpx.ConnectError) or not path.endswith("create_flow_run")
                 if attempt == self._attempts or not again:
-                    raise FlowError(
+                    raise FlowUnavailable(
                         f"Prefect at {self._url} does not answer: {error or type(error).__name__}.",
                         hint="See `assay status`, or start the platform with `assay up`.",
                     ) from error

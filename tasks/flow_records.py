@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +12,10 @@ FINAL = frozenset({"COMPLETED", "FAILED", "CANCELLED", "CRASHED"})
 
 @dataclass(frozen=True)
 class Deployment:
-    """A deployment as Prefect has it. ``accepts``: the names of its flow's parameters."""
+    """A deployment as Prefect has it.
+
+    ``accepts``: the names of its flow's parameters; ``schema``: each one's JSON schema, in the flow's order.
+    """
 
     id: str
     name: str
@@ -22,6 +25,7 @@ class Deployment:
     parameters: dict[str, Any]
     accepts: tuple[str, ...]
     tags: tuple[str, ...]
+    schema: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,7 @@ class LogLine:
 def parse_deployment(one: Mapping[str, Any]) -> Deployment:
     """A deployment out of its JSON."""
     crons = [each["schedule"].get("cron") for each in one.get("schedules", []) if each.get("active")]
+    schema: dict[str, dict[str, Any]] = (one.get("parameter_openapi_schema") or {}).get("properties") or {}
     return Deployment(
         id=str(one["id"]),
         name=str(one["name"]),
@@ -69,8 +74,9 @@ def parse_deployment(one: Mapping[str, Any]) -> Deployment:
         cron=next((cron for cron in crons if cron), None),
         paused=bool(one.get("paused")),
         parameters=dict(one.get("parameters") or {}),
-        accepts=tuple((one.get("parameter_openapi_schema") or {}).get("properties") or ()),
+        accepts=tuple(schema),
         tags=tuple(one.get("tags") or ()),
+        schema=dict(sorted(schema.items(), key=lambda item: item[1].get("position", len(schema)))),
     )
 
 
@@ -89,6 +95,12 @@ def parse_run(one: Mapping[str, Any], deployment: str) -> FlowRun:
         ended_at=moment(one.get("end_time")),
         parameters=dict(one.get("parameters") or {}),
     )
+
+
+def parse_line(one: Mapping[str, Any]) -> LogLine:
+    """A line of a log out of its JSON."""
+    at = datetime.fromisoformat(str(one["timestamp"])).astimezone(UTC)
+    return LogLine(at, int(one["level"]), str(one["message"]))
 
 
 def moment(text: Any) -> datetime | None:

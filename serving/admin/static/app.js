@@ -32,6 +32,19 @@ for (const form of document.querySelectorAll("[data-themes]")) {
   });
 }
 
+// On a narrow screen the navigation scrolls: to the page that is open, and with a fade where there is more.
+const nav = document.querySelector(".bar nav");
+if (nav) {
+  const current = nav.querySelector("[aria-current]");
+  if (current) nav.scrollLeft = current.offsetLeft - (nav.clientWidth - current.offsetWidth) / 2;
+  const mark = () => {
+    const more = [nav.scrollLeft > 2 && "left", nav.scrollLeft + nav.clientWidth < nav.scrollWidth - 2 && "right"];
+    nav.dataset.more = more.filter(Boolean).join(" ");
+  };
+  nav.addEventListener("scroll", mark, { passive: true });
+  new ResizeObserver(mark).observe(nav);
+}
+
 // A menu closes by Escape, and by a click elsewhere.
 document.addEventListener("click", (event) => {
   for (const menu of document.querySelectorAll("details[data-menu][open]")) {
