@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from serving.admin import datasets, home, login, media, models, verify
+from serving.admin import datasets, home, login, media, models, runs, verify
 from serving.admin.parts import parts
 from serving.admin.static import Static
 from storage.database import transaction
@@ -44,6 +44,7 @@ def all_routes(static: Static) -> list[Route]:
         *home.ROUTES,
         *datasets.ROUTES,
         *models.ROUTES,
+        *runs.ROUTES,
         *verify.ROUTES,
         *media.ROUTES,
     ]
