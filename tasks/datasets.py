@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from models.family import get_family
 from storage.erasure import rows_guard
 from tasks import building
+from tasks.candidates import rerank_waiting
 from tasks.platform import platform
 from tasks.policy import networked
 from tasks.runtime import now, run_id
@@ -29,3 +31,10 @@ def publish_full(family_name: str, month: str) -> dict[str, Any]:
     with platform() as parts, rows_guard(parts.engine, family_name):
         build = building.plan_full(parts, family_name, month)
         return building.publish(parts, build, at=now(), run_id=run_id())
+
+
+@networked("order candidates")
+def order_candidates(family_name: str) -> dict[str, Any]:
+    """Put the candidates that wait in order by what is verified now; how many ``moved``."""
+    with platform() as parts:
+        return {"family": family_name, "moved": rerank_waiting(parts, get_family(family_name))}

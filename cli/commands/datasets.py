@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.commands.add_gold import add
 from cli.commands.review import review
 from cli.output import human_bytes, print_fields, print_json, print_table, say
 
@@ -23,6 +24,7 @@ app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="Dataset versions: immutable parts and one manifest."
 )
 app.command()(review)
+app.command()(add)
 
 
 @app.command("list")
@@ -39,11 +41,21 @@ def list_versions(
         get_family(family)
     if stage is not None:
         check_stage(family or "any", stage)
-    rows = [_summary(manifest) for manifest in _repository().list(family=family, stage=stage)]
+    repository = _repository()
+    erased = repository.erased_names(family, stage)
+    rows = [
+        {**_summary(manifest), "erased": manifest.name in erased}
+        for manifest in repository.list(family=family, stage=stage)
+    ]
     if as_json:
         print_json(rows)
         return
-    shown = [{**row, "size": human_bytes(row["size"])} for row in rows]
+    shown = [
+        {**row, "size": human_bytes(row["size"]), "classes": "erased: see the next revision"}
+        if row["erased"]
+        else {**row, "size": human_bytes(row["size"])}
+        for row in rows
+    ]
     print_table(
         shown, ["version", "rows", "size", "classes", "made_by"], drop_when_narrow=("made_by", "size"),
         empty="No dataset version is published yet: `assay flows run collect-daily`.",
@@ -53,14 +65,15 @@ def list_versions(
 @app.command()
 def show(name: Name, as_json: Json = False) -> None:
     """One version: schema, parts, classes, split, and what it was built from."""
-    manifest = _repository().find(name)
+    repository = _repository()
+    manifest = repository.find(name)
+    details = {**_details(manifest), "erased": repository.is_erased(manifest)}
     if as_json:
-        print_json(_details(manifest))
+        print_json(details)
         return
-    details = _details(manifest)
     columns, parts = details.pop("schema"), details.pop("parts")
     details["size"] = human_bytes(details["size"])
-    print_fields({key: value for key, value in details.items() if value not in (None, [], {}, "")})
+    print_fields({key: value for key, value in details.items() if value not in (None, [], {}, "", False)})
     shown = [
         {**part, "part": part["key"].rsplit("/", 1)[-1], "size": human_bytes(part["size"])} for part in parts
     ]
