@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine, delete, insert, select, update
+from sqlalchemy import Engine, delete, func, insert, select, update
 
 from storage import tables
 from storage.accounts import Account, account_columns
@@ -68,3 +68,20 @@ def close_session(engine: Engine, token: str) -> None:
     row = tables.AdminSession
     with transaction(engine) as connection:
         connection.execute(delete(row).where(row.token_hash == token_hash(token)))
+
+
+def close_other_sessions(engine: Engine, session: Session) -> None:
+    """End all sessions of the account but ``session``."""
+    row = tables.AdminSession
+    with transaction(engine) as connection:
+        connection.execute(
+            delete(row).where(row.user_id == session.account.id, row.token_hash != session.token_hash)
+        )
+
+
+def count_sessions(engine: Engine, account: Account, *, at: datetime) -> int:
+    """How many browsers ``account`` is logged in with."""
+    row = tables.AdminSession.__table__
+    query = select(func.count()).where(row.c.user_id == account.id, row.c.expires_at > at)
+    with transaction(engine) as connection:
+        return int(connection.execute(query).scalar_one())

@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from serving.admin import formats
+from serving.admin import formats, markdown
 from serving.admin.access import moment
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -30,6 +30,7 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(formats.FILTERS)
+    environment.filters["inline"] = markdown.inline
     return environment
 
 

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from serving.admin import datasets, home, login, media, models, runs, verify
+from serving.admin import accounts, datasets, home, login, media, models, runs, verify
 from serving.admin.parts import parts
 from serving.admin.static import Static
 from storage.database import transaction
@@ -45,6 +45,7 @@ def all_routes(static: Static) -> list[Route]:
         *datasets.ROUTES,
         *models.ROUTES,
         *runs.ROUTES,
+        *accounts.ROUTES,
         *verify.ROUTES,
         *media.ROUTES,
     ]

@@ -6,13 +6,12 @@ import datetime as dt
 from functools import partial
 from typing import Any
 
-from markdown_it import MarkdownIt
-from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from config.errors import AssayError
+from serving.admin import markdown
 from serving.admin.access import moment, require
 from serving.admin.asking import problems, together
 from serving.admin.errors import status_of
@@ -85,21 +84,9 @@ def _run(found: AdminParts, run_id: str) -> dict[str, Any]:
     waits = not run.ended and run.started_at is None and run.scheduled_for is not None
     late = waits and moment() - (run.scheduled_for or moment()) > dt.timedelta(seconds=30)
     return {
-        "run": run, "lines": lines, "report": rendered(report), "late": late, "prefect": prefect_pages(found),
+        "run": run, "lines": lines, "report": markdown.report(report), "late": late,
+        "prefect": prefect_pages(found),
     }  # fmt: skip
-
-
-def rendered(markdown: str) -> Markup:
-    """A flow's report as HTML. Markup inside it stays text, and it can bring neither pictures nor scripts."""
-    parser = MarkdownIt("commonmark", {"html": False}).enable("table").disable(["image"])
-    # each heading goes two down: the page has its own above them
-    tokens = parser.parse(markdown)
-    for token in tokens:
-        if token.type in ("heading_open", "heading_close"):
-            token.tag = f"h{min(6, int(token.tag[1]) + 1)}"
-        if "style" in token.attrs:  # the alignment of a column, which our policy would refuse
-            del token.attrs["style"]
-    return Markup(parser.renderer.render(tokens, parser.options, {}))  # noqa: S704 - HTML in it is off
 
 
 ROUTES = [
