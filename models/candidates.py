@@ -69,11 +69,30 @@ def usefulness(
     most = max(known.values(), default=0)
     scarcity = np.array([1.0 - known.get(label or "", 0) / most if most else 0.0 for label in labels])
     rank = np.nan_to_num(np.asarray(margins, float), nan=0.0) - SCARCITY_WEIGHT * scarcity
+    for rows in _disagreeing(labels, entities).values():
+        rank[rows] = rank[rows].min()
+    return rank
+
+
+def clusters(names: Sequence[str], labels: Sequence[str | None], entities: Sequence[str | None]) -> list[str]:
+    """What candidates of one rank are ordered by: the entity where its labels disagree, else the own name.
+
+    Args:
+        names: (n,) of the candidates.
+        labels: (n,) predicted classes.
+        entities: (n,) users.
+    """
+    found = list(names)
+    for entity, rows in _disagreeing(labels, entities).items():
+        for row in rows:
+            found[row] = entity
+    return found
+
+
+def _disagreeing(labels: Sequence[str | None], entities: Sequence[str | None]) -> dict[str, list[int]]:
+    """The rows of each entity that has more than one label."""
     members: dict[str, list[int]] = {}
     for row, entity in enumerate(entities):
         if entity is not None:
             members.setdefault(entity, []).append(row)
-    for rows in members.values():
-        if len({labels[row] for row in rows}) > 1:
-            rank[rows] = rank[rows].min()
-    return rank
+    return {entity: rows for entity, rows in members.items() if len({labels[row] for row in rows}) > 1}

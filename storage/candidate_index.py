@@ -37,7 +37,7 @@ def index_candidates(engine: Engine, family: str, day: date, dataset: str, rows:
 
     What an admin has decided stays decided. A candidate that waits gets a new revision where what is shown of
     it changed, so that nobody confirms what they have not seen; one no longer among ``rows`` is removed.
-    Doing it again changes nothing.
+    One that is there already keeps its place until :func:`rerank`. Doing it again changes nothing.
 
     Raises:
         DatabaseUnavailable: the server cannot be reached.
@@ -100,7 +100,8 @@ def _joined(pattern: str, names: Sequence[str] = NAMES) -> Composable:
 
 #: What an admin sees: where one of these changes, a page that was opened before is out of date.
 _SHOWN = ("label", "confidence", "flag", "set_aside", "image", "values")
-_KEPT = ("day", "dataset", *(name for name in NAMES if name != "candidate"))
+#: What a row that is there takes over; its place in the order is :func:`rerank`'s.
+_KEPT = ("day", "dataset", *(name for name in NAMES if name not in ("candidate", "rank", "cluster")))
 _STAGE = """
     create temporary table stage_candidates on commit drop as
     select candidate, entity, label, confidence, margin, flag, kind, set_aside, image, "values", rank, cluster

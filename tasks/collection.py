@@ -1,84 +1,154 @@
-"""Collecting: a day's matured examples of a family, from the database to a candidates version."""
+"""Collecting: what became known of a family on a day, to a candidates version and the index of candidates."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from config.settings import Settings
 from models.family import Family, Window, get_family
+from storage.datasets.repository import Published
+from storage.erasure import is_erased, rows_guard
+from storage.objects import open_store
 from storage.sources import read_sources
+from tasks.candidates import FLAG, index_version
+from tasks.options import options_of
 from tasks.periods import day_window
-from tasks.platform import platform
+from tasks.platform import Platform, platform
 from tasks.policy import networked
 from tasks.reviewing import kind
 from tasks.runtime import now, run_id
 from tasks.versions import publish_and_record
 
 MADE_BY = "collect-daily"
+NO_OUTCOME, FORGOTTEN = "no outcome known", "of forgotten users"
 
 
 @networked("publish candidates")
 def publish_candidates(family_name: str, day: dt.date) -> dict[str, Any]:
-    """Publish what matured on ``day`` as ``candidates/<day>``; a day without examples becomes an empty version.
+    """Publish what became known on ``day`` as ``candidates/<day>``; nothing becomes an empty version.
 
     Publishing the same day again finds the same bytes and changes nothing; with late data it becomes the next
-    revision.
+    revision. The index of candidates follows.
 
     Returns:
-        Figures of the day: ``read`` (rows by source), ``matured``, ``without outcome``, ``examples``,
-        ``classes``, ``flagged`` (by kind of reason), the version's ``dataset`` name and whether it is ``new``.
+        Figures of the day: ``read`` (rows by source), ``dropped`` (rows by reason), ``examples``, ``classes``,
+        ``flagged`` (by kind of reason), the version's ``dataset`` name, whether it is ``new``, and whether
+        flagged rows are ``set aside``.
     """
-    with platform() as parts:
-        family = get_family(family_name)
-        options = family.options(parts.settings)
+    family = get_family(family_name)
+    with platform() as parts, rows_guard(parts.engine, family.name):
+        options = options_of(family, parts.settings)
         window = day_window(day)
-        span = family.source_span(window, options)
-        sources = read_sources(parts.engine, family_name, span.start, span.end)
+        sources, dropped = _sources(parts, family, window, day, options)
+        read = {name: value.num_rows for name, value in sorted(sources.items()) if name in _reported(sources)}
         examples = family.collect(sources, window, options)
-        flagged = dict(sorted(Counter(map(kind, examples["flag"].drop_null().to_pylist())).items()))
-        published = publish_and_record(
-            parts,
-            at=now(),
-            run_id=run_id(),
-            family=family_name,
-            stage="candidates",
-            period=day.isoformat(),
-            schema=family.schema,
-            batches=examples.to_batches(),
-            made_by=MADE_BY,
-            label=family.label,
-            split="split",
-            # of the rows alone: what else was read that day is for the report, and makes no new revision
-            details={"flagged": flagged},
-        )
-    manifest = published.manifest
-    matured = max(_matured(family, sources, window, options), examples.num_rows)
+        flagged: Counter[str] = Counter()
+        published = _publish(parts, family, day, _counted(_batches(examples), flagged), flagged)
+        manifest = published.manifest
+        dropped |= dict(getattr(examples, "dropped", {}))
+        if isinstance(examples, pa.Table):
+            matured = _matured(family, sources, window, options)
+            dropped[NO_OUTCOME] = max(matured - examples.num_rows, 0)
+        indexed = index_version(parts, family, day, manifest, options)
     return {
         "family": family_name,
         "day": day.isoformat(),
         "dataset": manifest.ref.name,
         "new": published.created,
         "classes": dict(manifest.classes),
-        "read": {name: table.num_rows for name, table in sorted(sources.items())},
-        "matured": matured,
-        "without outcome": matured - examples.num_rows,
-        "examples": examples.num_rows,
-        "flagged": flagged,
+        "read": read,
+        "dropped": dropped,
+        "examples": manifest.rows,
+        "flagged": dict(sorted(flagged.items())),
+        "set aside": family.review == "all",
+        "indexed": indexed.changed,
     }
 
 
-def _matured(family: Family, sources: Mapping[str, pa.Table], window: Window, options: Any) -> int:
+def _publish(
+    parts: Platform, family: Family, day: dt.date, batches: Iterable[pa.RecordBatch], flagged: Counter[str]
+) -> Published:
+    return publish_and_record(
+        parts,
+        at=now(),
+        run_id=run_id(),
+        family=family.name,
+        stage="candidates",
+        period=day.isoformat(),
+        schema=family.schema,
+        batches=batches,
+        made_by=MADE_BY,
+        label=family.label,
+        split="split",
+        # of the rows alone: what else was read that day is for the report, and makes no new revision
+        details=lambda: {"flagged": dict(sorted(flagged.items()))},
+    )
+
+
+def _sources(
+    parts: Platform, family: Family, window: Window, day: dt.date, options: Any
+) -> tuple[dict[str, Any], dict[str, int]]:
+    """What the family collects from, without the rows of forgotten people, and how many those were."""
+    span = family.source_span(window, options)
+    sources = read_sources(
+        parts.engine,
+        family.name,
+        span.start,
+        span.end,
+        photos=open_store(parts.settings, parts.settings.style_photo_bucket),
+        bucket=parts.settings.style_photo_bucket,
+        day=day,
+    )
+    if family.person is None:
+        return sources, {}
+    forgotten = 0
+    for name in _reported(sources):
+        kept = _without_forgotten(sources[name], family.person, parts, parts.settings)
+        forgotten += sources[name].num_rows - kept.num_rows
+        sources[name] = kept
+    return sources, {FORGOTTEN: forgotten}
+
+
+def _reported(sources: Mapping[str, Any]) -> list[str]:
+    """Names of the tables of what came in: not what is known from before, and no functions."""
+    return [name for name, value in sources.items() if isinstance(value, pa.Table) and name != "seen"]
+
+
+def _without_forgotten(table: pa.Table, person: str, parts: Platform, settings: Settings) -> pa.Table:
+    if person not in table.column_names:
+        return table
+    people = pc.unique(table[person].drop_null()).to_pylist()
+    erased = is_erased(parts.engine, settings, people)
+    if not erased:
+        return table
+    return table.filter(pc.invert(pc.is_in(table[person], value_set=pa.array(sorted(erased), pa.string()))))
+
+
+def _batches(examples: pa.Table | Iterator[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
+    return examples.to_batches() if isinstance(examples, pa.Table) else examples
+
+
+def _counted(batches: Iterable[pa.RecordBatch], flagged: Counter[str]) -> Iterator[pa.RecordBatch]:
+    """The same batches; what they flag is counted as they pass."""
+    for batch in batches:
+        flagged.update(map(kind, batch.column(FLAG).drop_null().to_pylist()))
+        yield batch
+
+
+def _matured(family: Family, sources: Mapping[str, Any], window: Window, options: Any) -> int:
     """How many different moments of prediction had their horizon in ``window``."""
     horizon = getattr(options, "horizon", dt.timedelta())
     moment_type = family.schema.field(family.time).type
     start, end = (pa.scalar(moment - horizon, moment_type) for moment in (window.start, window.end))
     keys = []
-    for table in sources.values():
+    for name in _reported(sources):
+        table = sources[name]
         if set(family.key) <= set(table.column_names):
             time = table[family.time]
             inside = pc.and_(pc.greater_equal(time, start), pc.less(time, end))

@@ -26,8 +26,7 @@ def collection_report(days: Sequence[Mapping[str, Any]], failures: Sequence[str]
             day["family"],
             day["day"],
             _counts(day["read"]),
-            day["matured"],
-            day["without outcome"],
+            _counts({reason: rows for reason, rows in day["dropped"].items() if rows}),
             day["examples"],
             sum(day["flagged"].values()),
             f"{day['dataset']} ({'new' if day['new'] else 'unchanged'})",
@@ -37,7 +36,7 @@ def collection_report(days: Sequence[Mapping[str, Any]], failures: Sequence[str]
     reasons: Counter[str] = Counter()
     for day in days:
         reasons.update(day["flagged"])
-    header = ["family", "day", "read", "matured", "dropped: no outcome known", "examples", "flagged", "version"]
+    header = ["family", "day", "read", "dropped", "examples", "flagged", "version"]
     parts = ["## Collected", table(header, rows)]
     parts.append("### Why rows are flagged for an admin\n")
     parts.append(table(["reason", "rows"], reasons.most_common()) if reasons else "None is.")
