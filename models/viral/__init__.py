@@ -35,4 +35,5 @@ FAMILY = Family(
     probe=probe,
     check=check,
     correct=correct,
+    person="creator_id",
 )
