@@ -18,6 +18,7 @@ import httpx
 import pytest
 
 from config.settings import TELEMETRY_OFF, Settings
+from models.family import FAMILIES
 from tests.conftest import PostgresServer, free_port
 
 if TYPE_CHECKING:
@@ -139,7 +140,8 @@ def prefect_client(prefect_here: str) -> Iterator[SyncPrefectClient]:
 @pytest.fixture
 def ml_settings(settings: Settings, mlflow_url: str) -> Settings:
     """Settings with a database of the test's own, the session's MLflow without any version, and a low gate."""
-    _forget_versions(mlflow_url, "viral")
+    for family in FAMILIES:
+        _forget_versions(mlflow_url, family)
     return settings.model_copy(
         update={
             "mlflow_tracking_uri": mlflow_url,

@@ -1,4 +1,4 @@
-"""The viral service as a process, with gates before its database and its registry that a test can close."""
+"""Services as processes, with gates before their database and their registry that a test can close."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,15 +23,21 @@ import pytest
 from sqlalchemy import Engine
 
 from config.settings import Settings
+from models.face.evaluation import evaluate
+from models.face.predictor import load
+from models.family import Evaluation
+from models.images.crops import as_stream
 from registry.gate import Check, GateResult
 from registry.registry import Registry
 from tests.conftest import free_port
+from tests.face_world import CLASSES, OPTIONS, face_rows, tiny_face_files
 from tests.viral_world import roles, trained
 
 ROOT = Path(__file__).resolve().parents[3]
 KEY = "a key that is long enough"
 KEY_HEADER = {"x-api-key": KEY}
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
+ROLES = ("train", "valid", "test")
 _keys = itertools.count(1)
 
 
@@ -102,8 +108,16 @@ class Answers:
 class Load:
     """Clients that ask one after the other until the block ends."""
 
-    def __init__(self, url: str, clients: int = 3, *, may_break: bool = False) -> None:
+    def __init__(
+        self,
+        url: str,
+        clients: int = 3,
+        *,
+        may_break: bool = False,
+        question: Callable[[int], dict[str, Any]] = lambda number: {"views": 1000 + number, "explain": 0},
+    ) -> None:
         self._url, self._stop, self._may_break = url, threading.Event(), may_break
+        self._question = question
         self.answers = Answers()
         self._threads = [threading.Thread(target=self._run, args=(number,)) for number in range(clients)]
 
@@ -121,7 +135,7 @@ class Load:
         with httpx.Client(base_url=self._url, timeout=10, trust_env=False) as client:
             while not self._stop.is_set():
                 try:
-                    answer = client.post("/predict", json={"views": 1000 + number, "explain": 0})
+                    answer = client.post("/predict", json=self._question(number))
                 except httpx.TransportError as error:
                     if self._may_break:
                         return
@@ -136,20 +150,20 @@ class Load:
 
 
 class ServiceProcess:
-    """``python -m serving.run viral`` under given settings."""
+    """``python -m serving.run`` of a family under given settings."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.url = f"http://127.0.0.1:{settings.viral_port}"
+    def __init__(self, settings: Settings, family: str) -> None:
+        self.settings, self.family = settings, family
+        self.url = f"http://127.0.0.1:{settings.service_port(family)}"
         self.client = httpx.Client(base_url=self.url, timeout=10, trust_env=False)
-        self.log = settings.home / "viral.log"
+        self.log = settings.home / f"{family}.log"
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, *, ready: bool = True) -> None:
         self.settings.home.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "serving.run", "viral"],
+                [sys.executable, "-m", "serving.run", self.family],
                 cwd=ROOT,
                 env=self._environment(),
                 stdout=log,
@@ -168,7 +182,7 @@ class ServiceProcess:
             "db_user",
             "db_name",
             "mlflow_tracking_uri",
-            "viral_port",
+            f"{self.family}_port",
             "service_workers",
         )
         given = {name.upper(): str(getattr(self.settings, name)) for name in names}
@@ -176,6 +190,7 @@ class ServiceProcess:
         return {
             **os.environ,
             **given,
+            "FACE_CLASSES": ",".join(self.settings.face_classes),
             "DB_PASSWORD": self.settings.db_password.get_secret_value(),
             "ML_API_KEY": KEY,
             "ASSAY_HOME": str(self.settings.home),
@@ -233,43 +248,72 @@ class Platform:
 
     def promote(self) -> str:
         """Register a version and promote it."""
-        predictor, evaluation = trained()
+        family = self.service.family
+        predictor, evaluation, rows = face_model() if family == "face" else viral_model()
         version = self.registry.log_training(
-            family="viral",
+            family=family,
             predictor=predictor,
             evaluation=evaluation,
             comparison=None,
-            dataset="viral/full/2026-10",
+            dataset=f"{family}/full/2026-10",
             dataset_sha256="a" * 64,
             params={},
-            rows=dict(zip(("train", "valid", "test"), (part.num_rows for part in roles()), strict=True)),
+            rows=rows,
             key=f"serving-{next(_keys)}",
         )
-        champion = self.registry.production("viral")
+        champion = self.registry.production(family)
         passed = GateResult(True, (Check("test", True, "fine"),), champion.version if champion else None)
-        self.registry.record_gate("viral", version.version, passed)
-        self.registry.promote("viral", version.version, actor="test", reason="test", at=AT)
+        self.registry.record_gate(family, version.version, passed)
+        self.registry.promote(family, version.version, actor="test", reason="test", at=AT)
         return version.version
 
 
-@pytest.fixture
-def platform(ml_settings: Settings, engine: Engine) -> Iterator[Platform]:
-    """A service that is not started yet, on the session's servers behind gates."""
-    mlflow = urlsplit(ml_settings.mlflow_url)
+def viral_model() -> tuple[Any, Evaluation, dict[str, int]]:
+    """A fitted model, its figures, and of how many rows."""
+    predictor, evaluation = trained()
+    return predictor, evaluation, dict(zip(ROLES, (part.num_rows for part in roles()), strict=True))
+
+
+def face_model() -> tuple[Any, Evaluation, dict[str, int]]:
+    """The same of the face family: tiny, and real."""
+    predictor = load(tiny_face_files())
+    test = as_stream(face_rows(6, 3, split="test"))
+    return predictor, evaluate(predictor, test, OPTIONS, 7), dict.fromkeys(ROLES, test.num_rows)
+
+
+@contextmanager
+def platform_of(family: str, settings: Settings, engine: Engine) -> Iterator[Platform]:
+    """A service that is not started yet, on the servers of ``settings`` behind gates."""
+    mlflow = urlsplit(settings.mlflow_url)
     assert mlflow.hostname
     assert mlflow.port
-    gates = Gate("127.0.0.1", ml_settings.database_port), Gate(mlflow.hostname, mlflow.port)
-    behind = ml_settings.model_copy(
+    gates = Gate("127.0.0.1", settings.database_port), Gate(mlflow.hostname, mlflow.port)
+    behind = settings.model_copy(
         update={
             "db_port": gates[0].port,
             "mlflow_tracking_uri": f"http://127.0.0.1:{gates[1].port}",
-            "viral_port": free_port(),
+            f"{family}_port": free_port(),
         }
     )
-    registry = Registry(ml_settings, engine)
-    service = ServiceProcess(behind)
+    registry = Registry(settings, engine)
+    service = ServiceProcess(behind, family)
     yield Platform(service, registry, *gates)
     service.close()
     registry.close()
     for gate in gates:
         gate.close()
+
+
+@pytest.fixture
+def platform(ml_settings: Settings, engine: Engine) -> Iterator[Platform]:
+    """The viral service, not started yet."""
+    with platform_of("viral", ml_settings, engine) as made:
+        yield made
+
+
+@pytest.fixture
+def face_platform(ml_settings: Settings, engine: Engine) -> Iterator[Platform]:
+    """The face service, not started yet; its classes are those of the tiny model."""
+    settings = ml_settings.model_copy(update={"face_classes": CLASSES})
+    with platform_of("face", settings, engine) as made:
+        yield made
