@@ -130,7 +130,7 @@ def set_password(engine: Engine, name: str, password: str, *, keep_session: str 
 
 def set_role(engine: Engine, name: str, role: str) -> Account:
     """Give the account another role. Raises InputError: no such account or role, or it is the last admin."""
-    _check_role(role)
+    check_role(role)
     return _change(engine, name, role=role)
 
 
@@ -178,7 +178,7 @@ def _insert(connection: Connection, *, name: str, role: str, password: str, at: 
             f"'{name}' cannot be the name of an account.",
             hint="Use 1 to 64 letters, digits and any of . _ @ - beginning with a letter or digit.",
         )
-    _check_role(role)
+    check_role(role)
     taken = select(tables.AdminUser.id).where(tables.AdminUser.name == name)
     if connection.execute(taken).first():
         raise InputError(f"There is an account '{name}' already.")
@@ -209,7 +209,8 @@ def _lock(connection: Connection) -> None:
     connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": lock_key("admin accounts")})
 
 
-def _check_role(role: str) -> None:
+def check_role(role: str) -> None:
+    """Raise InputError unless there is such a role."""
     if role not in ROLES:
         raise InputError(f"There is no role '{role}'.", hint=f"Roles: {', '.join(ROLES)}.")
 
