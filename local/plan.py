@@ -27,6 +27,7 @@ def plan(settings: Settings) -> tuple[Part, ...]:
         deploy_part(settings),
         worker_part(settings),
         *(service_part(settings, family) for family in SERVICES),
+        admin_part(settings),
     )
     check_plan(parts)
     return parts
@@ -47,5 +48,23 @@ def service_part(settings: Settings, family: str) -> Part:
         host=settings.bind_host,
         port=port,
         setting=f"{family.upper()}_PORT",
+        url=url,
+    )
+
+
+def admin_part(settings: Settings) -> Part:
+    """The admin pages. They answer while Prefect and MLflow are away."""
+    url = f"http://127.0.0.1:{settings.admin_port}"
+    return Part(
+        name="admin",
+        title="Admin pages",
+        command=lambda: [sys.executable, "-m", "serving.admin"],
+        environment=part_environment(settings, "admin"),
+        needs=("migrate",),
+        probe=lambda _: answers_http(f"{url}/health", _SERVICE_UP),
+        own_endpoint=True,
+        host=settings.bind_host,
+        port=settings.admin_port,
+        setting="ADMIN_PORT",
         url=url,
     )

@@ -27,6 +27,7 @@ def test_the_embedded_platform_has_every_part(tmp_path: Path) -> None:
         "worker",
         "viral",
         "face",
+        "admin",
     ]
     assert [name for name, part in parts.items() if part.kind == "job"] == ["migrate", "deploy"]
     assert parts["worker"].needs == ("migrate", "deploy")
