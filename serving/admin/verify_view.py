@@ -43,7 +43,7 @@ def candidate_json(candidate: Candidate, *, photos: bool, order: Sequence[str] =
         "by": candidate.decided_by,
         "at": candidate.decided_at.isoformat() if candidate.decided_at else None,
         "version": values.get("model_version") or values.get("predicted_version"),
-        **(photo_facts(values, candidate) if photos else {"values": plain_values(values)}),
+        **(photo_facts(values, candidate) if photos else {"values": list(plain_values(values).items())}),
     }
 
 

@@ -166,7 +166,7 @@ export class Focus {
 
   /** @param {Candidate} one */
   #values(one) {
-    return h("dl", { class: "facts v-values" }, Object.entries(one.values ?? {}).map(([name, value]) => {
+    return h("dl", { class: "facts v-values" }, (one.values ?? []).map(([name, value]) => {
       const text = figure(value);
       const meant = typeof value === "number" && Math.abs(value) >= 1 && new RegExp(`(^|[^\\d,])${text}($|[^\\d,])`).test(one.flag ?? "");
       return [h("dt", { class: meant && "v-meant" }, words(name)), h("dd", { class: meant && "v-meant" }, text)];

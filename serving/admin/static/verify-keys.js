@@ -20,7 +20,7 @@ const LETTERS = { x: "reject", s: "skip", u: "undo", v: "range", c: "type", "?":
 export function commandOf(event, classes, { single, dialog }) {
   if (event.defaultPrevented || event.isComposing || dialog) return null;
   const target = /** @type {Element} */ (event.target);
-  if (isTyping(target)) return null;
+  if (isTyping(target)) return event.key === "Escape" ? { name: "escape" } : null;
   const key = plainKey(event);
   if (event.ctrlKey || event.metaKey) {
     return key === "z" && !event.shiftKey && !event.altKey ? { name: "undo" } : null;

@@ -57,7 +57,7 @@ export class List {
   layout() {
     const width = this.root.clientWidth - 2 * (this.photos ? CARD.gap : 0);
     if (this.photos) {
-      this.across = Math.max(2, Math.floor((width + CARD.gap) / (CARD.least + CARD.gap)));
+      this.across = Math.max(width < 400 ? 3 : 2, Math.floor((width + CARD.gap) / (CARD.least + CARD.gap)));
       this.width = (width - CARD.gap * (this.across - 1)) / this.across;
       this.line = this.width + CARD.caption + CARD.gap;
     } else {
@@ -88,7 +88,7 @@ export class List {
       this.shown.delete(id);
     }
     for (const id of wanted) this.#place(id);
-    this.root.setAttribute("aria-rowcount", String(items.length + 1));
+    if (!this.photos) this.root.setAttribute("aria-rowcount", String(items.length + 1));
     if (end > items.length - 3 * this.across * this.linesInView) this.hooks.nearEnd();
   }
 
@@ -167,11 +167,12 @@ export class List {
 
   /** @param {Candidate} one */
   #row(one) {
+    const values = new Map(one.values);
     return h("div", { class: "v-row", role: "row" },
       h("span", { role: "gridcell", class: "v-key" }, one.name),
       h("span", { role: "gridcell", class: "v-label" }),
       h("span", { role: "gridcell", class: "v-reason", title: one.flag }, one.flag ?? ""),
-      this.columns.map((name) => h("span", { role: "gridcell", class: "v-num" }, figure(one.values?.[name]))));
+      this.columns.map((name) => h("span", { role: "gridcell", class: "v-num" }, figure(values.get(name)))));
   }
 
   /** @param {HTMLElement} element @param {Candidate} one */

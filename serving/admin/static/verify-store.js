@@ -23,7 +23,7 @@
  * @property {number|null} [sharpness]
  * @property {number|null} [brightness]
  * @property {[string, number][]} [others]  other likely classes
- * @property {Object<string, any>} [values]
+ * @property {[string, any][]} [values]     of a row, in the family's order
  * @property {Object<string, any>} [more]
  */
 
