@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -43,7 +43,7 @@ from tasks.reviewing import correction
 from tasks.versions import publish_and_record
 
 MADE_BY = "build-datasets-monthly"
-FLAG, SPLIT = "flag", "split"
+FLAG, SPLIT, PREDICTED = "flag", "split", "predicted_class"
 _BEGINNING = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
@@ -196,19 +196,37 @@ def preview(parts: Platform, family_name: str, month: str) -> dict[str, Any]:
 
 
 def settling(family: Family, settings: Settings) -> Settle:
-    """What decisions make of rows of ``family``: their labels, and who decided."""
+    """What decisions make of rows of ``family``: their labels, and who decided.
+
+    A class that was one when the decision was made may no longer be: the row keeps it, and training leaves it
+    out. A row of which nothing was predicted cannot be confirmed: it keeps no label.
+    """
     own, options = family.settle, family.options(settings)
     if own is not None:
-        return lambda rows, decided: own(
-            rows, {row: Verdict(**vars(decision)) for row, decision in decided.items()}, options
-        )
+        return lambda rows, decided: own(rows, _verdicts(rows, decided), _knowing(options, rows, decided))
     correct = correction(family, settings)
 
-    def corrected(rows: pa.RecordBatch, decided: Any) -> pa.RecordBatch:
+    def corrected(rows: pa.RecordBatch, decided: Mapping[int, Decision]) -> pa.RecordBatch:
         labels = {row: one.corrected_label for row, one in decided.items() if one.corrected_label is not None}
         return correct(rows, labels) if labels else rows
 
     return corrected
+
+
+def _verdicts(rows: pa.RecordBatch, decided: Mapping[int, Decision]) -> dict[int, Verdict]:
+    predicted = rows.column(PREDICTED).to_pylist()
+    return {
+        row: Verdict(one.decision, one.corrected_label, one.decided_by or "", one.decided_at or _BEGINNING)
+        for row, one in decided.items()
+        if one.decision != ACCEPT or predicted[row] is not None
+    }
+
+
+def _knowing(options: Any, rows: pa.RecordBatch, decided: Mapping[int, Decision]) -> Any:
+    """``options`` with the classes that the rows and decisions have, beside those of the settings."""
+    said = {one.corrected_label for one in decided.values()} | set(rows.column(PREDICTED).to_pylist())
+    strange = sorted(name for name in said if name is not None and name not in options.classes)
+    return options.with_classes((*options.classes, *strange)) if strange else options
 
 
 def _build(

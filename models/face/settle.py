@@ -20,7 +20,8 @@ def settle(rows: pa.RecordBatch, verdicts: Mapping[int, Verdict], options: FaceO
     Raises:
         InputError: a label, given or accepted, is none of the classes.
     """
-    predicted, pictures = rows.column("predicted_class"), rows.column("image").is_valid()
+    # a picture that was opened has a width, also where its bytes were not read along
+    predicted, pictures = rows.column("predicted_class"), rows.column("width").is_valid()
     columns = {name: rows.column(name).to_pylist() for name in ("label", "verified_by", "verified_at")}
     for row, verdict in verdicts.items():
         if verdict.decision == "reject":
