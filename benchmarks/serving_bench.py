@@ -77,7 +77,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def service_environment(home: Path, port: int) -> dict[str, str]:
+def service_environment(home: Path, port: int, family: str = "viral") -> dict[str, str]:
     """Environment of our service: a home of its own, and neither a database nor a registry to be found."""
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("ASSAY", "DB_", "MLFLOW"))
@@ -85,7 +85,7 @@ def service_environment(home: Path, port: int) -> dict[str, str]:
     return {
         **kept,
         "ASSAY_HOME": str(home),
-        "VIRAL_PORT": str(port),
+        f"{family.upper()}_PORT": str(port),
         "SERVICE_WORKERS": "1",
         "DB_PORT": str(free_port()),
         "MLFLOW_PORT": str(free_port()),
