@@ -134,7 +134,7 @@ class Settings(BaseSettings):
         0.6, ge=0, le=1, description="Gate of face, in place of RETRAIN_ACCURACY_THRESHOLD."
     )
     face_near_duplicate_bits: int = Field(
-        6,
+        4,
         ge=0,
         le=32,
         description="Near duplicates differ in at most this many bits of their perceptual hashes.",

@@ -43,11 +43,12 @@ def draw_face(style: str, person: Person, rng: np.random.Generator) -> np.ndarra
     look, side = varied(LOOKS[style], rng), PIXELS * _OVERSAMPLED
     image = Image.new("RGB", (side, side), rgb(look.backdrop))
     draw = ImageDraw.Draw(image)
-    width = side * person.width * rng.uniform(0.94, 1.06)
+    _room(draw, side, look, rng)
+    width = side * person.width * rng.uniform(0.85, 1.08)
     pen = _Pen(
         draw,
-        x=side * (0.5 + rng.normal(0, 0.025)),
-        y=side * (0.53 + rng.normal(0, 0.02)),
+        x=side * (0.5 + rng.normal(0, 0.05)),
+        y=side * (0.53 + rng.normal(0, 0.035)),
         width=width,
         height=width * person.length,
         skin=person.skin,
@@ -92,6 +93,19 @@ class _Pen:
 
     def line(self, points: list[tuple[float, float]], fill: Colour, width: float) -> None:
         self.draw.line([self.at(*point) for point in points], fill=fill, width=max(1, int(width * self.width)))
+
+
+def _room(draw: ImageDraw.ImageDraw, side: int, look: Look, rng: np.random.Generator) -> None:
+    """Things behind somebody: without them all portraits would be near duplicates of one another."""
+    for _ in range(int(rng.integers(5, 10))):
+        x, y = rng.uniform(-0.1, 1.1, 2) * side
+        wide, high = rng.uniform(0.1, 0.45, 2) * side
+        box = [x - wide / 2, y - high / 2, x + wide / 2, y + high / 2]
+        shade = rgb(look.backdrop, float(rng.choice([0.45, 0.6, 0.75, 1.3, 1.6])))
+        if rng.random() < 0.5:
+            draw.ellipse(box, fill=shade)
+        else:
+            draw.rectangle(box, fill=shade)
 
 
 def _behind(pen: _Pen, look: Look) -> None:

@@ -28,7 +28,7 @@ class FaceOptions:
 
     classes: tuple[str, ...]
     limits: ImageLimits = ImageLimits()
-    near_bits: int = 6
+    near_bits: int = 4
     faces: str = "found"
     assets: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
