@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cli.file_evaluation import FileEvaluation
 from cli.output import print_table, say
 
-_NAMES = {"model": "model", "no_growth": "no growth", "majority": "majority class"}
+if TYPE_CHECKING:
+    from models.family import Evaluation
+
+_NAMES = {
+    "model": "model",
+    "no_growth": "no growth",
+    "majority": "majority class",
+    "pca_linear": "PCA and a linear model",
+}
+#: A matrix with more classes than this does not fit a terminal.
+WIDEST_MATRIX = 8
+WORST_CONFUSIONS = 12
+_RECALL = "recall/"
 
 
 def as_dictionary(result: FileEvaluation) -> dict[str, Any]:
@@ -61,14 +73,7 @@ def print_report(result: FileEvaluation) -> None:
     )
     _print_rejected(result)
     _print_metrics(result)
-    print_table(
-        [
-            {"truth": name, **dict(zip(measured.classes, row, strict=True))}
-            for name, row in zip(measured.classes, measured.confusion.tolist(), strict=True)
-        ],
-        ["truth", *measured.classes],
-        title="Confusion (answered, by column)",
-    )
+    _print_confusion(measured)
     print_table(
         [
             {
@@ -83,13 +88,57 @@ def print_report(result: FileEvaluation) -> None:
         title="Calibration of the confidence",
     )
     heavy = sorted(measured.importance.items(), key=lambda item: -item[1])[:8]
-    print_table(
-        [{"feature": name, "share": f"{share:.1%}"} for name, share in heavy],
-        ["feature", "share"],
-        title="What the model looks at",
-    )
+    if heavy:
+        print_table(
+            [{"feature": name, "share": f"{share:.1%}"} for name, share in heavy],
+            ["feature", "share"],
+            title="What the model looks at",
+        )
     for note in result.notes:
         say(note)
+
+
+def _print_confusion(measured: Evaluation) -> None:
+    """The matrix where it fits; otherwise a line a class, and the pairs that are taken for one another."""
+    if len(measured.classes) <= WIDEST_MATRIX:
+        print_table(
+            [
+                {"truth": name, **dict(zip(measured.classes, row, strict=True))}
+                for name, row in zip(measured.classes, measured.confusion.tolist(), strict=True)
+            ],
+            ["truth", *measured.classes],
+            title="Confusion (answered, by column)",
+        )
+        return
+    counts = measured.confusion
+    print_table(
+        [
+            {
+                "class": name,
+                "rows": int(counts[place].sum()),
+                "recall": f"{counts[place, place] / max(counts[place].sum(), 1):.3f}",
+                "precision": f"{counts[place, place] / max(counts[:, place].sum(), 1):.3f}",
+            }
+            for place, name in enumerate(measured.classes)
+        ],
+        ["class", "rows", "recall", "precision"],
+        title="By class",
+    )
+    pairs = sorted(
+        (
+            (int(count), truth, answer)
+            for truth, row in zip(measured.classes, counts.tolist(), strict=True)
+            for answer, count in zip(measured.classes, row, strict=True)
+            if truth != answer and count
+        ),
+        reverse=True,
+    )
+    if pairs:
+        print_table(
+            [{"truth": truth, "answered": answer, "rows": n} for n, truth, answer in pairs[:WORST_CONFUSIONS]],
+            ["truth", "answered", "rows"],
+            title="Most confused",
+        )
 
 
 def _print_rejected(result: FileEvaluation) -> None:
@@ -114,7 +163,11 @@ def _print_metrics(result: FileEvaluation) -> None:
     rows = [
         {
             "forecast": _NAMES.get(name, name),
-            **{metric: _figure(value, intervals.get(metric)) for metric, value in figures.items()},
+            **{
+                metric: _figure(value, intervals.get(metric))
+                for metric, value in figures.items()
+                if not metric.startswith(_RECALL)
+            },
         }
         for name, (figures, intervals) in sources.items()
     ]
@@ -122,7 +175,7 @@ def _print_metrics(result: FileEvaluation) -> None:
     horizon = f", {days:g} days ahead" if days is not None else ""
     print_table(
         rows,
-        ["forecast", *measured.metrics],
+        ["forecast", *(name for name in measured.metrics if not name.startswith(_RECALL))],
         title=f"{measured.rows:,} test rows{horizon} (in brackets: 95 % intervals, resampling whole groups)",
     )
     for name, found in result.comparisons.items():
