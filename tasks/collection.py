@@ -17,6 +17,7 @@ from storage.erasure import is_erased, rows_guard
 from storage.objects import open_store
 from storage.sources import read_sources
 from tasks.candidates import FLAG, index_version
+from tasks.kept_pictures import with_kept
 from tasks.options import options_of
 from tasks.periods import day_window
 from tasks.platform import Platform, platform
@@ -105,6 +106,8 @@ def _sources(
         bucket=parts.settings.style_photo_bucket,
         day=day,
     )
+    if "photos" in sources:
+        sources["photos"] = with_kept(parts, family, day, options, sources["photos"])
     if family.person is None:
         return sources, {}
     forgotten = 0

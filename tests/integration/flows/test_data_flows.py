@@ -45,13 +45,14 @@ def test_a_days_matured_examples_become_candidates_once(
     manifest = datasets.manifest("viral", "candidates", "2026-10-05")
     horizons = datasets.table(manifest)["taken_at"]
     assert first["examples"] == manifest.rows > 50
-    assert (first["new_versions"], again["new_versions"]) == (1, 0)
+    assert (first["new_versions"], again["new_versions"]) == (2, 0)  # an empty one of face is the other
     assert manifest.revision == 1
     assert {moment.date() for moment in horizons.to_pylist()} == {DAY - dt.timedelta(days=7)}
     assert len(list_versions(engine, "viral", "candidates")) == 1
     text = report("collect-daily")
     assert "viral/candidates/2026-10-05 (unchanged)" in text
-    assert "dropped: no outcome known" in text
+    assert "no outcome known" in text
+    assert "face/candidates/2026-10-05 (unchanged)" in text
 
 
 def test_a_range_is_collected_in_one_run_and_days_without_examples_are_empty_versions(
@@ -151,7 +152,7 @@ def test_no_full_set_is_built_when_its_month_could_not_be_verified(
     collect(date=DAY)
     monkeypatch.setattr(building.reviews, "latest_decisions", broken)
     with pytest.raises(FlowError, match="2 of 2 parts failed: The decisions cannot be read"):
-        build(month="2026-10")
+        build(month="2026-10", families=["viral"])
     assert datasets.list("viral", "full") == []
     assert "decisions cannot be read" in report("build-datasets-monthly")
 
@@ -176,12 +177,12 @@ def test_a_family_that_fails_is_reported_and_the_run_is_failed(
 ) -> None:
     from tasks import collection
 
-    def broken(*_arguments: object) -> None:
+    def broken(*_arguments: object, **_more: object) -> None:
         raise InputError("The database holds no sources of family 'viral'.")
 
     monkeypatch.setattr(collection, "read_sources", broken)
     with pytest.raises(FlowError, match="1 of 1 parts failed: The database holds no sources"):
-        collect(date=DAY)
+        collect(date=DAY, families=["viral"])
     assert "no sources of family" in report("collect-daily")
 
 

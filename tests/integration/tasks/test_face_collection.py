@@ -134,6 +134,27 @@ def test_collecting_a_day_again_collects_nothing_twice_and_keeps_what_was_decide
         assert connection.execute(text("select count(*) from image_hashes")).scalar() == 26
 
 
+def test_a_photo_that_was_replaced_or_deleted_since_stays_as_it_was_collected(
+    settings: Settings, engine: Engine, datasets: DatasetRepository
+) -> None:
+    taken = take(settings, engine, shots(15, 3))
+    collect()
+    bucket = photo_store(settings)
+    bucket.put(taken[3].photo, portrait(901))
+    bucket.put(taken[40].photo, b"no picture any more")
+    for number in (4, 7, 44):
+        bucket.delete(taken[number].photo)
+
+    again = collect()
+
+    assert (again["new"], again["indexed"]) == (False, 0)
+    take(settings, engine, [on(NEXT_DAY, taken[3], data=portrait(901)), on(NEXT_DAY, taken[4], data=None)])
+    assert collect(NEXT_DAY)["dropped"]["collected before"] == 1
+    bucket.put(taken[3].photo, portrait(902))
+    assert collect(NEXT_DAY)["new"] is False
+    assert [row["image"] for row in rows_of(datasets, NEXT_DAY).values()] == [portrait(901)]
+
+
 def test_the_same_photos_make_the_same_bytes_in_any_order_of_arrival(
     settings: Settings, engine: Engine
 ) -> None:
