@@ -57,17 +57,19 @@ def named(error: AssayError, paths: Sequence[Path]) -> AssayError:
 def with_files(answer: Mapping[str, Any], paths: Sequence[Path], unread: Sequence[Unread]) -> dict[str, Any]:
     """The answer for JSON: each photo with its file, and those that could not be read at the end."""
     photos = [{"file": str(path), **entry} for path, entry in zip(paths, answer["photos"], strict=True)]
-    failed = [{"file": str(file.path), "error": {"reason": f"cannot be read: {file.reason}"}} for file in unread]
+    failed = [
+        {"file": str(file.path), "error": {"reason": f"cannot be read: {file.reason}"}} for file in unread
+    ]
     return {**answer, "photos": [*photos, *failed]}
 
 
 def show(answer: Mapping[str, Any]) -> None:
     """A line a photo, and what the photos say together."""
     rows = [_line(entry) for entry in answer["photos"]]
-    columns = ["photo", "class", "confidence", "face_box", "faces", "remark"]
+    columns = ["photo", "class", "confidence", "face", "remark"]
     if not any(row["remark"] for row in rows):
         columns.remove("remark")
-    print_table(rows, columns, drop_when_narrow=("faces", "face_box"))
+    print_table(rows, columns, drop_when_narrow=("face",))
     probable = sorted(answer["probabilities"].items(), key=lambda item: -item[1])[:SHOWN_CLASSES]
     of = len(rows)
     print_fields(
@@ -87,11 +89,12 @@ def _line(entry: Mapping[str, Any]) -> dict[str, Any]:
     if "error" in entry:
         return {"photo": Path(entry["file"]).name, "remark": entry["error"]["reason"].partition(":")[0]}
     box = entry["face_box"]
+    remarks = ["none of these"] if entry["none_of_these"] else []
+    remarks += [f"{entry['faces']} faces"] if entry["faces"] > 1 else []
     return {
         "photo": Path(entry["file"]).name,
         "class": entry["class"],
         "confidence": round(entry["confidence"], 3),
-        "face_box": f"{box[2]}x{box[3]} at {box[0]},{box[1]}" if box else "none found",
-        "faces": entry["faces"],
-        "remark": "none of these" if entry["none_of_these"] else "",
+        "face": f"{box[2]}x{box[3]} at {box[0]},{box[1]}" if box else "none found",
+        "remark": ", ".join(remarks),
     }
