@@ -27,9 +27,11 @@ from models.family import Evaluation, Predictor
 from registry.api import MlflowApi
 from registry.catalog import CODE, DATASET, DATASET_SHA, FILES, KEY, METRICS, ROWS
 from registry.files import LISTING, digest, make_listing
-from registry.plots import plots
+from registry.plots import plots, shown_in_mistakes
 
-_LIBRARIES = ("lightgbm", "numpy", "pandas", "pyarrow")
+_LIBRARIES = ("numpy", "pandas", "pyarrow")
+#: What a model's answers need besides: those of these that its facts name.
+_MODEL_LIBRARIES = ("lightgbm", "onnxruntime", "opencv-python-headless", "pillow")
 
 
 @dataclass(frozen=True)
@@ -182,6 +184,9 @@ def _report(folder: Path, training: Training) -> Path:
     for name, png in plots(training.evaluation).items():
         (pictures / name).write_bytes(png)
     evaluation = training.evaluation
+    if evaluation.mistakes:
+        shown = json.dumps(shown_in_mistakes(evaluation.mistakes), indent=1)
+        (pictures / "mistakes.json").write_text(shown)
     content = {
         "metrics": evaluation.metrics,
         "intervals": evaluation.intervals,
@@ -216,11 +221,18 @@ def _model_folder(
         str(folder / "model"),
         loader_module="registry.pyfunc",
         data_path=str(data),
-        pip_requirements=[f"{name}=={library_version(name)}" for name in _LIBRARIES],
+        pip_requirements=_requirements(training.predictor),
         mlflow_model=Model(artifact_path="model", run_id=run_id, model_id=model_id),
         metadata={"family": training.family, "dataset": training.dataset},
     )
     return folder / "model"
+
+
+def _requirements(predictor: Predictor) -> list[str]:
+    """The libraries, as they are here, that answering with this model takes."""
+    named = predictor.info.get("libraries", {})
+    needed = [*_LIBRARIES, *(name for name in _MODEL_LIBRARIES if name in named)]
+    return [f"{name}=={library_version(name)}" for name in needed]
 
 
 def _register(

@@ -180,6 +180,8 @@ def _run_workers(count: int, folder: Path, say: Say) -> str:
             if process.poll() is None:
                 process.terminate()
                 process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
         errors.seek(0)
         return errors.read().decode(errors="replace").strip()[-2000:]
 

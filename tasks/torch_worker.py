@@ -14,6 +14,7 @@ from pathlib import Path
 from config.errors import AssayError, TrainingError
 from config.settings import load_settings
 from models.family import get_family
+from models.images.threads import wait_quietly
 from tasks.heavy_training import FILES, PROBLEM, context_of, describe, stream_rows
 from tasks.options import devices_of, options_of
 from tasks.platform import platform
@@ -21,6 +22,7 @@ from tasks.platform import platform
 
 def work(folder: Path) -> None:
     """Train as one of the group that torchrun has made."""
+    wait_quietly()
     from torch import distributed
 
     settings = load_settings()

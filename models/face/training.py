@@ -19,6 +19,7 @@ from models.face.predictor import FacePredictor, Facts
 from models.family import Rows
 from models.images.params import FitParams, parse_params
 from models.images.prepare import Preparer
+from models.images.threads import wait_quietly
 from models.streams import RowStream
 from models.training_context import TrainingContext
 
@@ -53,6 +54,7 @@ def fit(
     Raises:
         TrainingError: too few photos or classes, an unknown parameter, weights that do not fit, no such device.
     """
+    wait_quietly()
     chosen = parse_params(params)
     context = _with_backbone(context or TrainingContext(), options)
     known = _known_classes(train, options)
