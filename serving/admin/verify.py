@@ -220,7 +220,13 @@ def _body(request: Request) -> Mapping[str, Any]:
 
 
 def _wanted(request: Request, family: Family, body: Mapping[str, Any]) -> Wanted:
-    return read_wanted(body, _classes(request, family), by=request.state.user.name, at=moment())
+    return read_wanted(
+        body,
+        _classes(request, family),
+        by=request.state.user.name,
+        at=moment(),
+        confirms=family.review == "all",
+    )
 
 
 def _limit(text: str | None) -> int:

@@ -29,12 +29,20 @@ OPEN = ("waiting", "aside", "skip")
 
 @dataclass(frozen=True)
 class Wanted:
-    """What an admin decided; ``label`` is set where it is ``correct``."""
+    """What an admin decided; ``label`` is set where it is ``correct``.
+
+    ``confirms``: to accept is to confirm the class that was predicted, so there must be one.
+    """
 
     decision: CandidateDecision
     label: str | None
     by: str
     at: datetime
+    confirms: bool = False
+
+    def fits(self, candidate: Candidate) -> bool:
+        """Whether it can be decided so about ``candidate``."""
+        return not (self.confirms and self.decision == "accept" and candidate.label is None)
 
 
 @dataclass(frozen=True)
@@ -45,7 +53,9 @@ class Step:
     after: Place | None
 
 
-def read_wanted(body: Mapping[str, Any], classes: Sequence[str], *, by: str, at: datetime) -> Wanted:
+def read_wanted(
+    body: Mapping[str, Any], classes: Sequence[str], *, by: str, at: datetime, confirms: bool = False
+) -> Wanted:
     """The decision that a request names.
 
     Raises:
@@ -56,7 +66,7 @@ def read_wanted(body: Mapping[str, Any], classes: Sequence[str], *, by: str, at:
     if decision is None:
         raise InputError(f"A decision is one of {', '.join(DECISIONS)}.")
     if decision != "correct":
-        return Wanted(decision, None, by, at)
+        return Wanted(decision, None, by, at, confirms)
     if label not in classes:
         raise InputError(f"'{str(label)[:80]}' is none of the classes: {', '.join(classes)}.")
     return Wanted("correct", str(label), by, at)
@@ -82,8 +92,14 @@ def read_targets(body: Mapping[str, Any]) -> list[tuple[int, int]]:
 def decide(
     engine: Engine, family: str, targets: Sequence[tuple[int, int]], wanted: Wanted
 ) -> list[DecisionOutcome]:
-    """Apply ``wanted`` to ``targets``; one outcome for each that exists in ``family``, in their order."""
-    known = {one.id for one in get(engine, [number for number, _ in targets]) if one.family == family}
+    """Apply ``wanted`` to ``targets``; one outcome for each that exists in ``family``, in their order.
+
+    Raises:
+        InputError: one is to be confirmed that has no class.
+    """
+    known = {one.id: one for one in get(engine, [number for number, _ in targets]) if one.family == family}
+    if not all(map(wanted.fits, known.values())):
+        raise InputError("There is no predicted class to confirm.", hint="Choose the right one.")
     mine = [target for target in targets if target[0] in known]
     if not mine:
         return []
@@ -109,7 +125,7 @@ def is_repeat(now: Candidate | None, revision: int, wanted: Wanted) -> bool:
 
 
 def decide_step(engine: Engine, chosen: Filter, wanted: Wanted, after: Place | None) -> Step:
-    """Apply ``wanted`` to the next rows of ``chosen`` that are still open.
+    """Apply ``wanted`` to the next rows of ``chosen`` that are still open; what has no class is not confirmed.
 
     Raises:
         InputError: the filter is about rows that are decided already, or the decision is an undo.
@@ -121,7 +137,7 @@ def decide_step(engine: Engine, chosen: Filter, wanted: Wanted, after: Place | N
         return Step((), None)
     outcomes = decide_many(
         engine,
-        [(row.id, row.revision) for row in rows],
+        [(row.id, row.revision) for row in rows if wanted.fits(row)],
         wanted.decision,
         by=wanted.by,
         at=wanted.at,

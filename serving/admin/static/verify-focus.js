@@ -74,15 +74,17 @@ export class Focus {
     this.accepting.textContent = this.several || !this.one?.label ? verb : `${verb} ${this.one.label}`;
   }
 
-  /** @param {Candidate|undefined} one @param {string} [nothing] what to say where there is none */
-  show(one, nothing = "") {
+  /** @param {Candidate|undefined} one */
+  show(one) {
     this.one = one;
     this.root.classList.toggle("v-none", !one);
     this.empty.hidden = Boolean(one);
     this.side.hidden = this.figure.hidden = !one;
     if (this.actions) this.actions.hidden = !one;
     if (!one) {
-      this.empty.replaceChildren(h("h2", {}, nothing), h("p", { class: "soft" }, "New candidates come with the next collection."));
+      this.empty.replaceChildren(h("h2", {}, "Nothing here"), h("p", { class: "soft" },
+        this.data.query ? ["No candidate fits this filter. ", h("a", { href: `/verify/${this.data.family}` }, "See all that wait")]
+          : "All is verified. New candidates come with the next collection."));
       return;
     }
     if (this.photos) this.#photo(one);

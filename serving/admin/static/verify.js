@@ -1,6 +1,6 @@
 /** The verify page: what is loaded, what is decided, and how the two come together. */
 import { Bulk, told } from "./verify-bulk.js";
-import { number } from "./verify-dom.js";
+import { h, number } from "./verify-dom.js";
 import { Focus } from "./verify-focus.js";
 import { commandOf } from "./verify-keys.js";
 import { List } from "./verify-list.js";
@@ -111,7 +111,7 @@ async function refresh(now = false) {
 /** Draw all that depends on the focus and the selection. */
 function draw() {
   const one = store.current;
-  focus.show(one, data.progress.left ? "All done here" : "Nothing here");
+  focus.show(one);
   focus.selected = store.selection.size;
   focus.undoable = undos.length > 0;
   list.reveal();
@@ -222,10 +222,16 @@ function goOn(place) {
   waitsForMore = next < 0 && Boolean(nextPlace);
   if (next >= 0) store.moveTo(next);
   else if (nextPlace) void loadMore();
-  else notices.say("That was the last one here.");
+  else lastOne();
   draw();
   drawAll();
   if (next < 0 && !nextPlace) void refresh(true);
+}
+
+function lastOne() {
+  const text = "That was the last one here.";
+  notices.say(text);
+  notices.put("last", "info", [h("span", {}, text), data.query && h("a", { href: base }, "See all that wait")]);
 }
 
 /** @param {Undo} entry */
@@ -256,6 +262,7 @@ function undo() {
   for (const group of back.values()) put(group);
   for (const { id, ...was } of entry.before) change(id, was);
   store.deselect();
+  notices.clear("last");
   const place = store.places.get(entry.before[0]?.id);
   if (place !== undefined) store.moveTo(place);
   if (!entry.jobs.length) reloadWhenSaved = true; // they were decided by a filter, and may not be in the list
