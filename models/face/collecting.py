@@ -34,8 +34,8 @@ class Collected(Iterator[pa.RecordBatch]):
     def __init__(self, styles: pa.Table, photos: Photos, seen: pa.Table, options: FaceOptions) -> None:
         self.dropped: Counter[str] = Counter({SEEN_BEFORE: 0})
         self._options = options
-        self._earlier = Earlier(seen, options.near_bits)
         self._answers = _by_photo(styles)
+        self._earlier = Earlier(seen, self._answers, options.near_bits)
         self._batches = self._make(photos)
 
     def __next__(self) -> pa.RecordBatch:
