@@ -27,6 +27,7 @@ BENCHMARKS = {
     "viral": "the viral family: speed in process, and model quality on real data",
     "serving": "the viral service over HTTP",
     "face": "the face family: accuracy on real pictures, training speed and memory",
+    "face_storage": "versions of the face family",
     "face_serving": "the face service over HTTP",
 }
 HERE = Path(__file__).parent
