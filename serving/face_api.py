@@ -14,7 +14,7 @@ import orjson
 
 from config.settings import Settings
 from models.face.aggregate import aggregate
-from models.images.limits import ImageLimits
+from models.images.limits import ImageLimits, Room
 from serving.admission import Admission, busy
 from serving.face_images import ImageResult, look_at
 from serving.face_request import faults
@@ -48,7 +48,8 @@ class FaceApi:
         self._recorder = recorder
         self._metrics = metrics
         self._pool = pool
-        self._limits = ImageLimits(settings.image_max_bytes, settings.image_max_pixels)
+        most = settings.image_max_pixels
+        self._limits = ImageLimits(settings.image_max_bytes, most, Room(most))
         self._limit = settings.face_max_body_bytes
         self._admission = Admission(WAITING_PER_THREAD * threads(settings), LARGEST_BODIES * self._limit)
         self._validator = BodyValidator(PredictRequest, list(PredictRequest.__annotations__))

@@ -17,6 +17,7 @@ from config.settings import Settings, get_settings, tool_environment
 SERVICES = {"viral": "serving.viral:ViralService", "face": "serving.face:FaceService"}
 GRACE_SECONDS = 2
 KEEP_ALIVE_SECONDS = 75
+MMAP_BYTES = 4 * 1024 * 1024
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -55,6 +56,8 @@ def service_environment(family: str, settings: Settings, base: Mapping[str, str]
         "PYTHONPATH": f"{ROOT}{os.pathsep}{inherited}" if inherited else str(ROOT),
         # One prediction has no use for threads, and a batch of 100 loses more to starting them than it gains.
         "OMP_NUM_THREADS": base.get("OMP_NUM_THREADS", "1"),
+        # glibc: what one large photo took goes back to the system, and not into a heap that stays as large.
+        "MALLOC_MMAP_THRESHOLD_": base.get("MALLOC_MMAP_THRESHOLD_", str(MMAP_BYTES)),
     }
 
 

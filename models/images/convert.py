@@ -19,7 +19,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
     if image.mode in _DEEP:
         return Image.fromarray(_stretched(image)).convert("RGB")
     if image.mode in _ALPHA or "transparency" in image.info:
-        return _over_white(image.convert("RGBA"))
+        return _over_white(image if image.mode == "RGBA" else image.convert("RGBA"))
     return image if image.mode == "RGB" else image.convert("RGB")
 
 

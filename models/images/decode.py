@@ -97,10 +97,11 @@ def _decode(kind: str, header: Header, limits: ImageLimits, shortest: int | None
         if shortest is not None:
             image.draft(None, (max(shortest, 1), max(shortest, 1)))
         scale = image.size[0] / width
-        image.load()
-        orientation = _orientation(kind, header, image)
-        frames = header.frames or int(getattr(image, "n_frames", 1))
-        pixels = np.array(upright(to_rgb(image), orientation))
+        with limits.opening(image.size[0] * image.size[1]):
+            image.load()
+            orientation = _orientation(kind, header, image)
+            frames = header.frames or int(getattr(image, "n_frames", 1))
+            pixels = np.array(upright(to_rgb(image), orientation))
     if orientation >= _FIRST_ON_ITS_SIDE:
         width, height = height, width
     return Picture(pixels, width, height, kind, frames, scale)

@@ -14,9 +14,11 @@ from typing import Any
 import httpx
 import pytest
 
-from demo.photos import question
+from models.images.limits import Room
+from tests.face_world import portrait
 
-PHOTO = base64.b64encode(question(7)[1]).decode()
+PHOTO_FILE = portrait(0, 5, 224)
+PHOTO = base64.b64encode(PHOTO_FILE).decode()
 ASK = ("POST", "/predict", {"json": {"images": [PHOTO]}})
 
 
@@ -140,3 +142,50 @@ def test_a_version_that_is_swapped_in_meanwhile_does_not_change_an_answer_under_
         return [answer.json()["model_version"] for answer in (*before, after)]
 
     assert asyncio.run(run()) == ["1", "1", "2"]
+
+
+def test_large_pictures_wait_for_one_another_and_small_ones_do_not() -> None:
+    room, order = Room(100), []
+    opened, leave = threading.Event(), threading.Event()
+
+    def large() -> None:
+        with room.take(90):
+            order.append("large")
+            opened.set()
+            leave.wait(10)
+
+    def another() -> None:
+        with room.take(300):  # larger than all of it: let in alone
+            order.append("another")
+
+    threads = [threading.Thread(target=work) for work in (large, another)]
+    threads[0].start()
+    opened.wait(10)
+    threads[1].start()
+    with room.take(10):
+        order.append("small")
+        time.sleep(0.05)
+        assert order == ["large", "small"]
+    leave.set()
+    for thread in threads:
+        thread.join(10)
+    assert order == ["large", "small", "another"]
+
+
+def test_the_service_opens_no_more_pixels_at_once_than_one_picture_may_have(
+    make_ready_face: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    most = 0
+    take = Room.take
+
+    @contextmanager
+    def watched(room: Room, pixels: int) -> Iterator[None]:
+        nonlocal most
+        with take(room, pixels):
+            most = max(most, room._taken)
+            yield
+
+    monkeypatch.setattr(Room, "take", watched)
+    service = make_ready_face(image_max_pixels=60_000)
+    assert service.predict([PHOTO_FILE] * 10).json()["count"] == 10
+    assert 224 * 224 <= most <= 60_000
