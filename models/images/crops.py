@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 from typing import TypeVar
 
 import numpy as np
@@ -169,7 +170,7 @@ class Crops:
             at = 0
             for start in range(0, len(self) - size + 1, size):
                 wanted = int(from_rest[start : start + size].sum())
-                drawn = [item for item, _ in zip(rest, range(wanted), strict=False)]
+                drawn = list(islice(rest, wanted))
                 chosen = order[at : at + size - wanted]
                 at += size - wanted
                 if len(drawn) + len(chosen) < size:

@@ -115,12 +115,12 @@ def begin_with(net: EmbeddingNet, weights: Mapping[str, Tensor]) -> None:
     prefix = "backbone."
     given = {name.removeprefix(prefix): value for name, value in weights.items() if not name.startswith("head")}
     wanted: dict[str, Any] = net.backbone.state_dict()
-    problems = [f"{name} is missing" for name in sorted(set(wanted) - set(given))]
-    problems += [f"{name} is unknown" for name in sorted(set(given) - set(wanted))]
+    problems = [f"{name} is missing" for name in wanted if name not in given]
+    problems += [f"{name} is unknown" for name in given if name not in wanted]
     problems += [
         f"{name} is {tuple(given[name].shape)}, not {tuple(wanted[name].shape)}"
-        for name in sorted(set(wanted) & set(given))
-        if given[name].shape != wanted[name].shape
+        for name in wanted
+        if name in given and given[name].shape != wanted[name].shape
     ]
     if problems:
         shown = "; ".join(problems[:6]) + (f"; and {len(problems) - 6} more" if len(problems) > 6 else "")
