@@ -29,8 +29,9 @@ def add(
 ) -> None:
     """Add a folder of class-named folders to the gold set.
 
-    A folder below the class names the person, whose photos are then on one side of the split. Equal bytes are
-    added once; adding a folder again changes nothing. What cannot be added is named, and the rest goes on.
+    A folder below the class names the person, whose photos are then on one side of the split.
+
+    Equal bytes are added once, and adding a folder again changes nothing.
     """
     from dataclasses import asdict
     from datetime import UTC, datetime

@@ -35,8 +35,9 @@ def user(
 ) -> None:
     """Remove a user's rows and pictures from all versions, tables and queues, and take in no more of theirs.
 
-    Versions are written anew as the next revision. This cannot be undone. Run again after it broke off: it
-    completes what is left.
+    Versions are written anew as the next revision.
+
+    This cannot be undone. After it broke off, run it again.
     """
     from config.errors import InputError
     from config.settings import load_settings
@@ -87,9 +88,22 @@ def _print(done: Forgotten) -> None:
 
 
 def _print_removals(removals: list[Removal], empty: str) -> None:
-    rows = [
-        {"place": one.place, "where": one.where, "removed": f"{one.count:,} {one.unit}", "read now": one.now}
-        for one in removals
-    ]
-    columns = ["place", "where", "removed", *(["read now"] if any(one.now for one in removals) else [])]
-    print_table(rows, columns, empty=empty)
+    from tasks.forgetting import VERSIONS
+
+    versions = [one for one in removals if one.place == VERSIONS and one.unit == "rows"]
+    others = [one for one in removals if one not in versions]
+    if versions or not others:
+        columns = ["version", "removed", *(["read now"] if any(one.now for one in versions) else [])]
+        rows = [{"version": one.where, "removed": _said(one), "read now": one.now} for one in versions]
+        print_table(rows, columns, empty=empty)
+    if others:
+        print_table(
+            [{"place": one.place, "where": one.where, "removed": _said(one)} for one in others],
+            ["place", "where", "removed"],
+        )
+
+
+def _said(one: Removal) -> str:
+    if not one.count:
+        return "the name, in a flag"
+    return f"{one.count:,} {one.unit if one.count > 1 else one.unit.removesuffix('s')}"

@@ -64,7 +64,8 @@ def _place(manifest: Manifest) -> tuple[str, str, str, int]:
 
 def _erased(manifest: Manifest) -> VersionErased:
     return VersionErased(
-        f"The rows of {manifest.name} are gone: a person in it was forgotten.",
+        f"The rows of revision {manifest.revision} of {manifest.series} are gone:"
+        " a person in it was forgotten.",
         hint=f"The latest revision of {manifest.series} has the rows of everybody else.",
     )
 
@@ -136,8 +137,6 @@ class DatasetRepository:
         known = {part.key for manifest in self._revisions(series) for part in manifest.parts}
         writer = PartWriter(self._store, series, known=known, part_bytes=self._part_bytes)
         written = writer.write(batches, schema, label=label, split=split)
-        if callable(details):
-            plain = plain_details(details())
         return self.commit(
             Manifest(
                 family=family,
