@@ -48,10 +48,12 @@ def import_photos(settings: Settings, as_of: date, size: PhotoSize, progress: Pr
     progress.say("adding the gold set")
     parts = Platform(settings)
     try:
-        gold = add_gold(parts, "face", folder / "gold", at=_start(as_of, size))
+        gold = add_gold(parts, "face", folder / "gold", at=_start(as_of, size), run_id="make demo")
     finally:
         parts.close()
-    progress.done(f"{count:,} uploads in {settings.style_photo_bucket}/, {gold.rows:,} gold photos")
+    progress.done(
+        f"{count:,} uploads in {settings.style_photo_bucket}/, {sum(gold.classes.values()):,} gold photos"
+    )
 
 
 def _start(as_of: date, size: PhotoSize) -> datetime:
@@ -130,7 +132,7 @@ def verify(settings: Settings, as_of: date, progress: Progress) -> None:
 def _decision(
     one: Any, truth: str | None, rng: np.random.Generator
 ) -> tuple[Literal["accept", "correct", "reject"], str | None]:
-    if truth is None or one.flag is not None:
+    if truth is None or "duplicate" in (one.flag or ""):
         return "reject", None
     if one.label == truth or rng.random() < ADMIN_SLIPS:
         return "accept", None
