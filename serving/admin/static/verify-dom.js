@@ -52,10 +52,13 @@ export function clock(iso) {
   return `${day}${text.slice(11, 16)} UTC`;
 }
 
+/** What it is to accept: a photo's class is confirmed, a flagged row is taken as it is. */
+export const ACCEPTED = document.querySelector(".v-rows") ? "accepted" : "confirmed";
+
 /** What a state is called, and how it is coloured. @param {import("./verify-store.js").Candidate} one */
 export function mark(one) {
   switch (one.state) {
-    case "accept": return { text: "Confirmed", kind: "good" };
+    case "accept": return { text: ACCEPTED === "accepted" ? "Accepted" : "Confirmed", kind: "good" };
     case "correct": return { text: `→ ${one.corrected}`, kind: "info" };
     case "reject": return { text: "Rejected", kind: "bad" };
     case "skip": return { text: "Skipped", kind: "warn" };

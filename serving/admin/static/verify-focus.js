@@ -4,6 +4,8 @@ import { TypeAhead } from "./verify-typeahead.js";
 
 /** @typedef {import("./verify-store.js").Candidate} Candidate */
 
+const SIGNS = { accept: "✓ ", correct: "✓ ", reject: "✗ " };
+
 export class Focus {
   /**
    * @param {HTMLElement} root
@@ -192,6 +194,6 @@ export class Focus {
           "aria-label": `${other.label ?? "no class"}${mark(other) ? `, ${mark(other)?.text}` : ""}`,
           onclick: () => this.hooks.open(other.id) },
         h("img", { src: pictures.url(other.id, pictures.thumb), alt: "" }),
-        h("span", {}, mark(other)?.text ?? other.label ?? "no class"))))));
+        h("span", {}, `${SIGNS[other.state] ?? ""}${other.corrected ?? other.label ?? "no class"}`))))));
   }
 }

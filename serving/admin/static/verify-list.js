@@ -189,7 +189,7 @@ export class List {
     /** @type {HTMLElement} */ (element.querySelector(".v-name")).textContent = one.label ?? "no class";
     /** @type {HTMLElement} */ (element.querySelector(".v-sure")).textContent = sure;
     const noticed = one.kind && (one.state === "waiting" || one.state === "aside") ? one.kind : "";
-    element.querySelector(".v-note")?.replaceChildren(...[tag, noticed].filter(Boolean));
+    element.querySelector(".v-note")?.replaceChildren(...[noticed || tag].filter(Boolean));
     element.setAttribute("aria-label", [one.label ?? "no class", sure, told?.text, noticed].filter(Boolean).join(", "));
   }
 

@@ -1,9 +1,9 @@
 /** What the page says: progress, trouble with the network, conflicts, and words for those who listen. */
-import { clock, h, number, span } from "./verify-dom.js";
+import { ACCEPTED, clock, h, number, span } from "./verify-dom.js";
 
 /** @typedef {import("./verify-store.js").Candidate} Candidate */
 
-const VERBS = { accept: "confirmed", correct: "corrected", reject: "rejected", skip: "skipped", waiting: "opened it again", aside: "opened it again" };
+const VERBS = { accept: ACCEPTED, correct: "corrected", reject: "rejected", skip: "skipped", waiting: "opened it again", aside: "opened it again" };
 const MOST_CONFLICTS = 3;
 
 /** @param {string} decision @param {string|null} label */

@@ -127,7 +127,7 @@ function draw() {
 function shownCount() {
   const selected = store.selection.size ? `${number(store.selection.size)} selected` : `${number(store.focus + 1)} of ${number(store.items.length)}${nextPlace ? "+" : ""}`;
   const place = document.getElementById("verify-shown");
-  if (place && place.textContent !== selected) place.textContent = selected;
+  if (place && place.textContent !== selected) place.textContent = store.items.length ? selected : "";
 }
 
 function drawAll() {
@@ -333,7 +333,7 @@ async function openBulk(kind) {
   if (query.get("state") === "any") query.set("state", "waiting");
   try {
     const figures = await call(`${base}/progress?${query}`);
-    bulk.open(query.toString(), figures.left, kind ? `with the reason “${kind}”.` : data.query ? "fit this filter." : "wait.");
+    bulk.open(query.toString(), figures.left, kind ? `with the reason “${kind}”` : data.query ? "fit this filter." : "wait.");
   } catch (/** @type {any} */ error) {
     notices.put("load", "warn", [`The rows could not be counted: ${error.message}`]);
   }
