@@ -21,7 +21,7 @@ _NUMBER = re.compile(r"\d(?:[\d,]*\d)?")
 _SHOWN = frozenset(
     ("probabilities", "width", "height", "face_x", "face_y", "face_width", "face_height", "face_box", "faces",
      "sharpness", "brightness", "model_version", "predicted_version", "flag", "label", "confidence", "margin",
-     "user_id", "predicted_class", "sha256", "phash", "image", "split")
+     "user_id", "predicted_class", "prediction_id", "sha256", "phash", "image", "split")
 )  # fmt: skip
 
 
@@ -43,8 +43,13 @@ def candidate_json(candidate: Candidate, *, photos: bool, order: Sequence[str] =
         "by": candidate.decided_by,
         "at": candidate.decided_at.isoformat() if candidate.decided_at else None,
         "version": values.get("model_version") or values.get("predicted_version"),
-        **(photo_facts(values, candidate) if photos else {"values": list(plain_values(values).items())}),
+        **(photo_facts(values, candidate) if photos else row_facts(values)),
     }
+
+
+def row_facts(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A row's values as pairs, which keep their order; label and reason have their own place."""
+    return {"values": [pair for pair in plain_values(values).items() if pair[0] not in ("flag", "label")]}
 
 
 def photo_facts(values: Mapping[str, Any], candidate: Candidate) -> dict[str, Any]:

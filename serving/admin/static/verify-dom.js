@@ -18,15 +18,17 @@ export function h(tag, attributes = {}, ...children) {
   return element;
 }
 
+const MOMENT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}/;
 const WHOLE = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 
 /** `1234567` as `1,234,567`. @param {number} value */
 export const number = (value) => WHOLE.format(value);
 
-/** A measured value with four significant digits. @param {any} value */
+/** A value as it is read: a number with four significant digits, a moment without its seconds. @param {any} value */
 export function figure(value) {
   if (value === null || value === undefined) return "–";
-  if (typeof value !== "number") return typeof value === "boolean" ? (value ? "yes" : "no") : String(value);
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  if (typeof value !== "number") return MOMENT.test(value) ? value.slice(0, 16).replace("T", " ") : String(value);
   return Math.abs(value) >= 1000 || Number.isInteger(value) ? number(value) : String(Number(value.toPrecision(4)));
 }
 

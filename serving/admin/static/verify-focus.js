@@ -150,7 +150,10 @@ export class Focus {
     if (one.faces !== null && one.faces !== undefined && one.faces !== 1) facts.push(["Faces", number(one.faces)]);
     if (one.sharpness !== null && one.sharpness !== undefined) facts.push(["Sharpness", figure(one.sharpness)]);
     if (one.brightness !== null && one.brightness !== undefined) facts.push(["Brightness", percent(one.brightness)]);
-    for (const [name, value] of Object.entries(one.more ?? {})) facts.push([words(name), figure(value)]);
+    for (const [name, value] of Object.entries(one.more ?? {})) {
+      if (name === "bytes") facts.push(["File", `${number(Math.max(1, value / 1024))} KB`]);
+      else facts.push([name === "at" ? "Predicted" : words(name), figure(value)]);
+    }
     return facts;
   }
 

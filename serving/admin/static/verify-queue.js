@@ -80,20 +80,28 @@ export class SaveQueue {
     while (this.jobs.length) {
       const job = this.jobs[0];
       job.tries += 1;
+      let answer;
       try {
-        const answer = await this.hooks.send(job);
-        this.jobs.shift();
-        this.hooks.saved(job, answer);
+        answer = await this.hooks.send(job);
       } catch (error) {
         if (error?.again) await this.#pause(error, job.tries);
-        else {
-          this.jobs.shift();
-          this.hooks.refused(job, error);
-        }
+        else this.#finish(() => this.hooks.refused(job, error));
+        continue;
       }
-      this.hooks.changed();
+      this.#finish(() => this.hooks.saved(job, answer));
     }
     this.running = false;
+  }
+
+  /** The first job is done with; a fault in what follows must not hold up the others. @param {() => void} told */
+  #finish(told) {
+    this.jobs.shift();
+    try {
+      told();
+    } catch (fault) {
+      console.error(fault);
+    }
+    this.hooks.changed();
   }
 
   /** @param {any} error @param {number} tries */

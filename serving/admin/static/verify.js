@@ -1,25 +1,20 @@
 /** The verify page: what is loaded, what is decided, and how the two come together. */
 import { Bulk, told } from "./verify-bulk.js";
+import { Decisions } from "./verify-decide.js";
 import { h, number } from "./verify-dom.js";
 import { Focus } from "./verify-focus.js";
 import { commandOf } from "./verify-keys.js";
 import { List } from "./verify-list.js";
 import { call } from "./verify-net.js";
-import { Notices, Progress, verb } from "./verify-notices.js";
+import { Notices, Progress } from "./verify-notices.js";
 import { Photos } from "./verify-photos.js";
-import { SaveQueue } from "./verify-queue.js";
-import { Store, grouped } from "./verify-store.js";
+import { Store } from "./verify-store.js";
 
 /** @typedef {import("./verify-store.js").Candidate} Candidate */
-/** @typedef {{id: number, state: string, corrected: string|null, by: string|null, at: string|null}} Before */
-/** @typedef {{jobs: any[], before: Before[]}} Undo */
 
 const AHEAD = 10; // photos that are decoded before they are looked at
-const MOST_AT_ONCE = 500; // candidates in one request
-const MOST_UNDO = 200;
 const REFRESH_MS = 15_000;
 const USER_WAIT_MS = 120;
-const DECIDED = new Set(["accept", "correct", "reject"]);
 
 const data = JSON.parse(/** @type {HTMLElement} */ (document.getElementById("verify-data")).textContent ?? "{}");
 const base = `/verify/${data.family}`;
@@ -31,16 +26,11 @@ const allButton = document.getElementById("verify-all");
 const single = /** @type {HTMLInputElement} */ (document.getElementById("verify-single"));
 const classOfKey = new Map(Object.entries(data.keys).map(([name, key]) => [String(key), name]));
 
-/** @type {Map<number, number>} the revision that was last seen of each candidate */
-const revisions = new Map();
 /** @type {Map<string, Candidate[]>} photos of users that were looked at */
 const users = new Map();
-/** @type {Undo[]} */
-const undos = [];
 let nextPlace = data.next;
 let loading = false;
 let waitsForMore = false; // all that is loaded is decided
-let reloadWhenSaved = false;
 let refreshed = Date.now();
 let userTimer = 0;
 
@@ -50,13 +40,15 @@ const photos = data.photos ? new Photos() : null;
 const notices = new Notices();
 const progress = new Progress(data.progress);
 const focus = new Focus(/** @type {HTMLElement} */ (document.getElementById("verify-focus")), data, photos, {
-  decide, undo, whole: (one) => void openBulk(one.kind), open: openOne,
+  decide: (decision, label) => decisions.decide(decision, label), undo: () => decisions.undo(), whole: (one) => void openBulk(one.kind), open: openOne,
 });
 const list = new List(/** @type {HTMLElement} */ (document.getElementById("verify-list")), store, photos, data.columns, {
   pick, nearEnd: () => void loadMore(),
 });
-const queue = new SaveQueue({ send, saved, refused, changed: () => progress.saving(queue.unsaved),
-  trouble: (error) => notices.trouble(error, queue.unsaved, () => queue.hurry()) });
+const decisions = new Decisions(base, data, store, notices, progress, {
+  refreshed: (id) => list.refresh(id), goOn, draw, open: openOne, settled, thumb: (id) => photos && photos.url(id, photos.thumb),
+});
+const { queue, revisions } = decisions;
 const bulk = data.mayDecide ? new Bulk(base, afterBulk) : null;
 
 // -- what is loaded ---------------------------------------------------------------------------------------
@@ -113,11 +105,12 @@ function draw() {
   const one = store.current;
   focus.show(one);
   focus.selected = store.selection.size;
-  focus.undoable = undos.length > 0;
+  focus.undoable = decisions.undos.length > 0;
   list.reveal();
   body.classList.toggle("v-selecting", store.sticky);
   selectButton?.setAttribute("aria-pressed", String(store.sticky));
   shownCount();
+  drawAll();
   if (!one) return;
   photos?.ahead(store.items.slice(store.focus + 1, store.focus + 1 + AHEAD).map((next) => next.id));
   clearTimeout(userTimer);
@@ -164,57 +157,7 @@ function openOne(id) {
   list.root.focus({ preventScroll: true });
 }
 
-// -- what is decided --------------------------------------------------------------------------------------
-
-/**
- * Decide about the selection, or about the one in focus: shown at once, sent in the background.
- * @param {string} decision
- * @param {string|null} [label]
- */
-function decide(decision, label = null) {
-  if (!data.mayDecide) return;
-  let targets = store.targets;
-  if (data.photos && decision === "accept") targets = targets.filter((one) => one.label !== null);
-  if (!targets.length) {
-    notices.say(store.current ? "There is no class to confirm. Choose one." : "There is nothing to decide.");
-    return;
-  }
-  const before = targets.map(stateOf);
-  const jobs = grouped(targets, decision, label).flatMap((group) => put(group));
-  keepUndo({ jobs, before });
-  const last = /** @type {number} */ (store.places.get(targets[targets.length - 1].id));
-  store.deselect();
-  const what = targets.length === 1 ? `${verb(decision, label)} ${decision === "correct" ? "" : targets[0].label ?? ""}`.trim() : `${number(targets.length)} ${verb(decision, label)}`;
-  notices.say(`${what}, ${number(progress.figures.left)} left`);
-  goOn(last);
-}
-
-/** @param {{ids: number[], decision: string, label: string|null}} group @returns {any[]} jobs */
-function put({ ids, decision, label }) {
-  const jobs = [];
-  const state = decision === "withdraw" ? "waiting" : decision;
-  for (const id of ids) change(id, { state, corrected: label, by: decision === "withdraw" ? null : data.me, at: new Date().toISOString() });
-  for (let start = 0; start < ids.length; start += MOST_AT_ONCE) {
-    jobs.push(queue.add({ ids: ids.slice(start, start + MOST_AT_ONCE), decision, label }));
-  }
-  return jobs;
-}
-
-/** Give a candidate another state, and count it. @param {number} id @param {Partial<Candidate>} now */
-function change(id, now) {
-  const one = store.get(id);
-  if (!one) return;
-  const [wasOpen, wasDecided] = [isLeft(one), DECIDED.has(one.state) && one.by === data.me];
-  Object.assign(one, now);
-  progress.count(Number(isLeft(one)) - Number(wasOpen), Number(DECIDED.has(one.state) && one.by === data.me) - Number(wasDecided));
-  list.refresh(id);
-}
-
-/** Whether a candidate is among those that are left. @param {Candidate} one */
-const isLeft = (one) => one.state === (data.state === "any" ? "waiting" : data.state);
-
-/** @param {Candidate} one @returns {Before} */
-const stateOf = ({ id, state, corrected, by, at }) => ({ id, state, corrected, by, at });
+// -- moving on --------------------------------------------------------------------------------------------
 
 /** On to the next one that waits. @param {number} place */
 function goOn(place) {
@@ -224,7 +167,6 @@ function goOn(place) {
   else if (nextPlace) void loadMore();
   else lastOne();
   draw();
-  drawAll();
   if (next < 0 && !nextPlace) void refresh(true);
 }
 
@@ -234,91 +176,10 @@ function lastOne() {
   notices.put("last", "info", [h("span", {}, text), data.query && h("a", { href: base }, "See all that wait")]);
 }
 
-/** @param {Undo} entry */
-function keepUndo(entry) {
-  undos.push(entry);
-  if (undos.length > MOST_UNDO) undos.shift();
-}
-
-/** Take back the last decision: unsent, it never was; sent, it is withdrawn. */
-function undo() {
-  const entry = undos.pop();
-  if (!entry) {
-    notices.say("There is nothing to undo.");
-    return;
-  }
-  /** @type {Map<string, {ids: number[], decision: string, label: string|null}>} */
-  const back = new Map();
-  const unsent = new Set(entry.jobs.filter((job) => queue.cancel(job)).flatMap((job) => job.ids));
-  for (const was of entry.before) {
-    if (!unsent.has(was.id)) {
-      const decision = was.state === "waiting" || was.state === "aside" ? "withdraw" : was.state;
-      const key = JSON.stringify([decision, was.corrected]);
-      const group = back.get(key) ?? { ids: [], decision, label: was.corrected };
-      group.ids.push(was.id);
-      back.set(key, group);
-    }
-  }
-  for (const group of back.values()) put(group);
-  for (const { id, ...was } of entry.before) change(id, was);
-  store.deselect();
-  notices.clear("last");
-  const place = store.places.get(entry.before[0]?.id);
-  if (place !== undefined) store.moveTo(place);
-  if (!entry.jobs.length) reloadWhenSaved = true; // they were decided by a filter, and may not be in the list
-  notices.say(`Undone${entry.before.length > 1 ? ` for ${number(entry.before.length)}` : ""}, ${number(progress.figures.left)} left`);
-  draw();
-  drawAll();
-}
-
-// -- what is saved ----------------------------------------------------------------------------------------
-
-/** @param {any} job */
-async function send(job) {
-  const candidates = job.ids.map((/** @type {number} */ id) => [id, revisions.get(id) ?? 0]);
-  return call(`${base}/decisions`, { decision: job.decision, label: job.label, candidates });
-}
-
-/** @param {any} job @param {{outcomes: {id: number, decided: boolean, candidate: Candidate|null}[]}} answer */
-function saved(job, answer) {
-  notices.clear("net");
-  const conflicts = [];
-  const gone = new Set(job.ids);
-  for (const { id, decided, candidate } of answer.outcomes) {
-    if (!candidate) continue;
-    gone.delete(id);
-    revisions.set(id, candidate.revision);
-    if (!decided) {
-      queue.forget(id);
-      for (const entry of undos) entry.before = entry.before.filter((was) => was.id !== id);
-      conflicts.push({ candidate, mine: verb(job.decision === "withdraw" ? "waiting" : job.decision, job.label), thumb: photos && photos.url(id, photos.thumb) });
-    }
-    if (!queue.holds(id)) change(id, { ...candidate, others: store.get(id)?.others ?? candidate.others });
-  }
-  dropEmptyUndos();
-  if (gone.size) notices.put("gone", "info", [`${number(gone.size)} of these are no longer there: their data was removed.`]);
-  if (conflicts.length) notices.conflicts(conflicts, openOne);
-  if (conflicts.length || (store.current && job.ids.includes(store.current.id))) draw();
-  if (reloadWhenSaved && !queue.unsaved) {
-    reloadWhenSaved = false;
-    void reload().then(() => refresh(true)).catch(() => location.reload());
-  } else void refresh();
-}
-
-/** The server will not have it: as it was before. @param {any} job @param {any} error */
-function refused(job, error) {
-  for (const entry of undos) {
-    if (entry.jobs.includes(job)) for (const { id, ...was } of entry.before) if (job.ids.includes(id)) change(id, was);
-    entry.before = entry.before.filter((was) => !entry.jobs.includes(job) || !job.ids.includes(was.id));
-  }
-  dropEmptyUndos();
-  notices.put("refused", "bad", [`${number(job.ids.length)} ${job.ids.length === 1 ? "decision was" : "decisions were"} not taken: ${error.message}`]);
-  notices.say(`Not saved: ${error.message}`);
-  draw();
-}
-
-function dropEmptyUndos() {
-  for (let place = undos.length - 1; place >= 0; place--) if (!undos[place].before.length) undos.splice(place, 1);
+/** All that was under way is saved. @param {boolean} stale */
+function settled(stale) {
+  if (stale) void reload().then(() => refresh(true)).catch(() => location.reload());
+  else void refresh();
 }
 
 /** @param {string|null} kind of the reason; null: the filter as it is */
@@ -343,7 +204,7 @@ async function openBulk(kind) {
 function afterBulk(done) {
   for (const [id, revision] of done.pairs) revisions.set(id, revision);
   const state = new URLSearchParams(bulk?.query).get("state") || "waiting";
-  if (done.pairs.length) keepUndo({ jobs: [], before: done.pairs.map(([id]) => ({ id, state, corrected: null, by: null, at: null })) });
+  if (done.pairs.length) decisions.keep({ jobs: [], before: done.pairs.map(([id]) => ({ id, state, corrected: null, by: null, at: null })) });
   const text = told(done) + (done.error ? ` Then it stopped: ${done.error.message}` : "");
   notices.put("bulk", done.error ? "bad" : "info", [text]);
   notices.say(text);
@@ -390,12 +251,12 @@ function escape() {
 
 /** @type {Object<string, (command: import("./verify-keys.js").Command) => void>} */
 const COMMANDS = {
-  accept: () => decide("accept"),
-  reject: () => decide("reject"),
-  skip: () => decide("skip"),
-  correct: ({ label }) => decide("correct", label),
+  accept: () => decisions.decide("accept"),
+  reject: () => decisions.decide("reject"),
+  skip: () => decisions.decide("skip"),
+  correct: ({ label }) => decisions.decide("correct", label),
   type: ({ text }) => data.mayDecide && store.current && focus.typing?.open(text),
-  undo,
+  undo: () => decisions.undo(),
   range: () => data.mayDecide && toggleRange(),
   move: ({ step, extend }) => move(/** @type {string} */ (step), Boolean(extend) && data.mayDecide),
   help: () => helpDialog.showModal(),
