@@ -10,7 +10,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from config.settings import Settings
 from models.family import Family, Window, get_family
 from storage.datasets.repository import Published
 from storage.erasure import is_erased, rows_guard
@@ -46,8 +45,9 @@ def publish_candidates(family_name: str, day: dt.date) -> dict[str, Any]:
     with platform() as parts, rows_guard(parts.engine, family.name):
         options = options_of(family, parts.settings)
         window = day_window(day)
-        sources, dropped = _sources(parts, family, window, day, options)
-        read = {name: value.num_rows for name, value in sorted(sources.items()) if name in _reported(sources)}
+        sources = _sources(parts, family, window, day, options)
+        read = {name: sources[name].num_rows for name in sorted(_reported(sources))}
+        dropped = _leave_out_forgotten(parts, family, sources)
         examples = family.collect(sources, window, options)
         flagged: Counter[str] = Counter()
         published = _publish(parts, family, day, _counted(_batches(examples), flagged), flagged)
@@ -92,10 +92,8 @@ def _publish(
     )
 
 
-def _sources(
-    parts: Platform, family: Family, window: Window, day: dt.date, options: Any
-) -> tuple[dict[str, Any], dict[str, int]]:
-    """What the family collects from, without the rows of forgotten people, and how many those were."""
+def _sources(parts: Platform, family: Family, window: Window, day: dt.date, options: Any) -> dict[str, Any]:
+    """What the family collects from; pictures as they were collected, where the day was collected before."""
     span = family.source_span(window, options)
     sources = read_sources(
         parts.engine,
@@ -108,14 +106,19 @@ def _sources(
     )
     if "photos" in sources:
         sources["photos"] = with_kept(parts, family, day, options, sources["photos"])
+    return sources
+
+
+def _leave_out_forgotten(parts: Platform, family: Family, sources: dict[str, Any]) -> dict[str, int]:
+    """Take the rows of forgotten people out of ``sources``; how many those were."""
     if family.person is None:
-        return sources, {}
+        return {}
     forgotten = 0
     for name in _reported(sources):
-        kept = _without_forgotten(sources[name], family.person, parts, parts.settings)
+        kept = _without_forgotten(sources[name], family.person, parts)
         forgotten += sources[name].num_rows - kept.num_rows
         sources[name] = kept
-    return sources, {FORGOTTEN: forgotten}
+    return {FORGOTTEN: forgotten}
 
 
 def _reported(sources: Mapping[str, Any]) -> list[str]:
@@ -123,11 +126,11 @@ def _reported(sources: Mapping[str, Any]) -> list[str]:
     return [name for name, value in sources.items() if isinstance(value, pa.Table) and name != "seen"]
 
 
-def _without_forgotten(table: pa.Table, person: str, parts: Platform, settings: Settings) -> pa.Table:
+def _without_forgotten(table: pa.Table, person: str, parts: Platform) -> pa.Table:
     if person not in table.column_names:
         return table
     people = pc.unique(table[person].drop_null()).to_pylist()
-    erased = is_erased(parts.engine, settings, people)
+    erased = is_erased(parts.engine, parts.settings, people)
     if not erased:
         return table
     return table.filter(pc.invert(pc.is_in(table[person], value_set=pa.array(sorted(erased), pa.string()))))

@@ -36,9 +36,9 @@ def collection_report(days: Sequence[Mapping[str, Any]], failures: Sequence[str]
     reasons: Counter[str] = Counter()
     for day in days:
         reasons.update(day["flagged"])
-    header = ["family", "day", "read", "dropped", "examples", "flagged", "version"]
+    header = ["family", "day", "read", "left out", "examples", "flagged", "version"]
     parts = ["## Collected", table(header, rows)]
-    parts.append("### Why rows are flagged for an admin\n")
+    parts.append("### Why rows are flagged for an admin, or set aside until one says otherwise\n")
     parts.append(table(["reason", "rows"], reasons.most_common()) if reasons else "None is.")
     return _joined(parts, failures)
 

@@ -12,11 +12,15 @@ from prefect.client.orchestration import SyncPrefectClient
 from sqlalchemy import Engine
 
 from config.errors import FlowError, InputError
+from config.settings import Settings
 from storage import reviews
 from storage.bulk import load_snapshots
+from storage.database import transaction
 from storage.datasets.repository import DatasetRepository
+from storage.erasure import remember, subject_hash
 from storage.predictions import insert_predictions
 from storage.versions import list_versions
+from tests import photo_world
 from tests.integration.flows.conftest import PREFECT_SOCKETS, Report
 from tests.viral_world import snapshots
 
@@ -98,6 +102,32 @@ def test_what_adds_no_example_makes_no_revision(
 
     assert datasets.manifest("viral", "candidates", DAY.isoformat()).revision == 1
     assert "predictions 1" in report("collect-daily")
+
+
+def test_the_report_says_what_became_of_a_days_photos(
+    flow_settings: Settings, engine: Engine, report: Report
+) -> None:
+    taken = photo_world.take(flow_settings, engine, photo_world.shots(3, 2))
+    collect(date=photo_world.DAY, families=["face"])
+    with transaction(engine) as connection:
+        remember(connection, subject_hash(flow_settings, "u2"), requested_by="ana", reason=None, at=taken[0].at)
+    later = [
+        photo_world.later(shot, at=shot.at + dt.timedelta(days=1), **changes)
+        for shot, changes in (
+            (taken[0], {}), (taken[5], {"photo": "u2/new.jpg"}), (taken[1], {"photo": "u0/copy.jpg"}),
+            (taken[2], {"photo": "u0/none.jpg", "data": photo_world.nobody(3)}),
+        )
+    ]  # fmt: skip
+    photo_world.take(flow_settings, engine, later)
+
+    summary = collect(date=photo_world.DAY + dt.timedelta(days=1), families=["face"])
+
+    text = report("collect-daily")
+    assert summary["examples"] == 2
+    assert "user_styles 4" in text
+    assert "of forgotten users 1, collected before 1" in text
+    assert "| exact duplicate of another photo | 1 |" in text
+    assert "| no face was found | 1 |" in text
 
 
 def test_a_day_that_has_not_begun_is_refused(datasets: DatasetRepository) -> None:
