@@ -21,7 +21,7 @@ from serving.admin.parts import AdminParts, parts
 from serving.admin.run_form import fields, parameters
 from tasks.flow_records import Deployment
 
-RUNS, LOG_LINES = 50, 200
+RUNS, LOG_LINES = 30, 200
 
 
 @require("viewer")

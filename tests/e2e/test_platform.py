@@ -56,8 +56,9 @@ def test_every_part_is_healthy_and_status_says_so_from_another_shell(platform: P
     assert status["healthy"]
     assert status["phase"] == "ready"
     parts = {one["name"]: one for one in status["parts"]}
-    assert set(parts) == {"postgres", "objects", "migrate", "prefect", "mlflow", "deploy", "worker", "viral"}
-    for name in ("postgres", "prefect", "mlflow", "worker", "viral"):
+    servers = {"postgres", "prefect", "mlflow", "worker", "viral", "face", "admin"}
+    assert set(parts) == servers | {"objects", "migrate", "deploy"}
+    for name in servers:
         assert parts[name]["health"] == "healthy"
         assert parts[name]["memory"] > 10_000_000
         assert parts[name]["uptime"] > 0
@@ -66,9 +67,10 @@ def test_every_part_is_healthy_and_status_says_so_from_another_shell(platform: P
 
 def test_the_addresses_answer(platform: Platform) -> None:
     urls = platform.urls()
-    assert set(urls) == {"prefect", "mlflow", "viral"}
+    assert set(urls) == {"prefect", "mlflow", "viral", "face", "admin"}
     assert answers_http(f"{urls['prefect']}/api/health")
     assert answers_http(f"{urls['mlflow']}/health")
+    assert answers_http(f"{urls['admin']}/login")
 
 
 def test_the_generated_secrets_are_the_owners_only_and_in_no_log(platform: Platform) -> None:
