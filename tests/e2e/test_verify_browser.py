@@ -409,6 +409,33 @@ def test_a_viewer_sees_and_cannot_decide(world: World, open_page: Open) -> None:
     assert world.states() == {}
 
 
+def test_what_the_server_refuses_is_taken_back_and_said(world: World, open_page: Open) -> None:
+    page = open_page()
+    first = focused(page)
+    with transaction(world.engine) as connection:
+        connection.execute(text("update admin_users set role = 'viewer' where name = 'ana'"))
+    try:
+        press(page, "x")
+        expect(page.locator(".v-notice.bad")).to_contain_text("1 decision was not taken")
+    finally:
+        with transaction(world.engine) as connection:
+            connection.execute(text("update admin_users set role = 'verifier' where name = 'ana'"))
+    expect(page.locator("[data-figure=left]")).to_have_text("70")
+    expect(page.locator(f"#v-{first} .tag")).to_have_count(0)
+    expect(page.get_by_role("button", name="Undo")).to_be_disabled()
+    assert world.states() == {}
+
+
+def test_a_person_who_was_forgotten_meanwhile_is_no_obstacle(world: World, open_page: Open) -> None:
+    page = open_page()
+    with transaction(world.engine) as connection:
+        connection.execute(text("delete from candidates where entity = 'user-0'"))
+    press(page, "Enter", "Enter", "Enter")
+    expect(page.locator(".v-notice")).to_contain_text("no longer there")
+    saved(page)
+    assert list(world.states().values()) == ["accept"]
+
+
 def test_the_list_stays_short_in_the_page_and_loads_ahead(world: World, open_page: Open) -> None:
     page = open_page()
     expect(page.locator("#verify-list [role=option]").first).to_be_visible()
