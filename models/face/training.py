@@ -153,7 +153,7 @@ class _Fit:
         return save(weights), fit_baseline(crops, labels, len(self.known), self.seed)
 
     def _facts(self) -> dict[str, Any]:
-        counted = [np.array([len(crops), crops.unreadable]) for crops in (self.train, self.valid)]
+        counted = [np.array([crops.readable, crops.unreadable]) for crops in (self.train, self.valid)]
         totals = [self.group.total(counts) for counts in counted]
         backbone = self.context.backbone
         return {

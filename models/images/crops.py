@@ -119,7 +119,7 @@ class Crops:
 
     Attributes:
         kept: (m, size, size, 3) uint8 of the first rows that can be opened; ``kept_labels`` (m,).
-        unreadable: photos among the rows looked at so far that cannot be opened.
+        unreadable: photos that cannot be opened, among the rows looked at so far.
     """
 
     def __init__(
@@ -129,12 +129,17 @@ class Crops:
         fits = min(rows.num_rows, max(0, room) // (3 * size * size))
         self.kept = np.empty((fits, size, size, 3), np.uint8)
         self.kept_labels = np.empty(fits, np.int64)
-        self.unreadable = 0
+        self.unreadable = self._missing = 0
         self._rest, self._rest_labels = self._fill(rows, labels, fits)
 
     def __len__(self) -> int:
         """Rows; those that are not kept may yet turn out not to be readable."""
         return len(self.kept) + self._rest.num_rows
+
+    @property
+    def readable(self) -> int:
+        """Rows that can be opened, as far as is known."""
+        return len(self) - self._missing
 
     @property
     def labels(self) -> np.ndarray:
@@ -207,7 +212,8 @@ class Crops:
                 missing += 1
             else:
                 yield crop, int(label)
-        self.unreadable_rest = missing
+        self.unreadable += missing - self._missing  # each pass finds the same ones
+        self._missing = missing
 
 
 def _drawn(

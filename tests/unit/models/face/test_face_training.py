@@ -144,7 +144,7 @@ def test_mistakes_are_shown_the_worst_first_with_their_user() -> None:
     assert all(one.truth != one.answer and one.picture.shape == (32, 32, 3) for one in found.mistakes)
     worst = found.mistakes[0]
     assert worst.entity == found.groups[int(found.losses.argmax())]
-    assert set(one.entity for one in found.mistakes) <= set(test["user_id"].to_pylist())
+    assert {one.entity for one in found.mistakes} <= set(test["user_id"].to_pylist())
 
 
 def test_a_test_photo_that_cannot_be_opened_is_measured_as_not_known() -> None:
