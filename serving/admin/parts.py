@@ -11,6 +11,7 @@ from config.settings import Settings
 from registry.api import MlflowApi
 from registry.registry import Registry
 from storage.database import make_engine
+from storage.objects import ObjectStore, open_store
 from tasks.flow_client import FlowClient
 from tasks.platform import Platform
 
@@ -26,6 +27,11 @@ class AdminParts(Platform):
     def engine(self) -> Engine:
         """The platform's database."""
         return make_engine(self.settings, pool_size=POOL_SIZE, connect_seconds=PATIENCE_SECONDS)
+
+    @cached_property
+    def store(self) -> ObjectStore:
+        """The bucket of datasets; a person asks again by themselves."""
+        return open_store(self.settings, retries=0)
 
     @cached_property
     def reading(self) -> Registry:
