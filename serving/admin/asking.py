@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
 
 from config.errors import AssayError
+from serving.admin.parts import PATIENCE_SECONDS
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,13 @@ class Answer:
         return self.problem is None
 
 
+_LATE = Answer(
+    problem=AssayError(
+        f"A part has not answered within {PATIENCE_SECONDS} s.", hint="`assay status` shows which."
+    )
+)
+
+
 def ask(question: Callable[[], Any]) -> Answer:
     """The answer to ``question``, whatever error of ours it raises."""
     try:
@@ -31,10 +39,15 @@ def ask(question: Callable[[], Any]) -> Answer:
         return Answer(problem=error)
 
 
-def together(*questions: Callable[[], Any]) -> list[Answer]:
-    """The answers to all questions, asked at once: as slow as the slowest."""
-    with ThreadPoolExecutor(len(questions), thread_name_prefix="ask") as pool:
-        return list(pool.map(ask, questions))
+def together(*questions: Callable[[], Any], patience: float = PATIENCE_SECONDS + 0.5) -> list[Answer]:
+    """The answers to all questions, asked at once: as slow as the slowest, and no slower than ``patience``."""
+    pool = ThreadPoolExecutor(len(questions), thread_name_prefix="ask")
+    try:
+        asked = [pool.submit(ask, question) for question in questions]
+        wait(asked, timeout=patience)
+        return [one.result() if one.done() else _LATE for one in asked]
+    finally:
+        pool.shutdown(wait=False)  # who still waits for a part that is away does so alone
 
 
 def problems(*answers: Answer) -> list[AssayError]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 import zipfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -124,6 +125,14 @@ def test_parts_are_asked_at_once_and_each_problem_is_told_once() -> None:
     assert [answer.value for answer in answers] == [1, None, None]
     assert [problem.message for problem in problems(*answers)] == ["MLflow is away."]
     assert ask(lambda: 2).here
+
+
+def test_a_part_that_never_answers_keeps_nobody_waiting() -> None:
+    silent = threading.Event()
+    answers = together(lambda: silent.wait(20), lambda: 2, patience=0.1)
+    silent.set()
+    assert answers[1].value == 2
+    assert "has not answered" in str(answers[0].problem)
 
 
 def test_a_fault_is_not_taken_for_a_part_that_is_away() -> None:
