@@ -35,7 +35,7 @@ from storage.datasets.repository import DatasetRepository
 from storage.objects import ObjectStore
 from storage.objects_local import LocalStore
 from storage.objects_s3 import S3Store
-from tasks.building import Build, settling
+from tasks.building import Build, settling, workers_for
 from tests.s3_server import ACCESS_KEY, SECRET_KEY, missing_programs, running_s3_server
 
 IMAGE_BYTES = 20_480
@@ -117,7 +117,7 @@ def _row(
 def build(store: ObjectStore, made: tuple[Manifest, Manifest]) -> Manifest:
     """``full`` out of a gold set and a verified month, as tasks/building.py plans and publishes it."""
     datasets = DatasetRepository(store)
-    sources: list[Source] = [partial(datasets.batches, manifest) for manifest in made]
+    sources: list[Source] = [partial(datasets.batches, manifest, ahead=False) for manifest in made]
     skims: list[Source] = [partial(_skim, datasets, manifest) for manifest in made]
     decision = Decision("accept", None, "ada", AT)
     decisions: Mapping[str, Decision] = {_photo(number): decision for number in range(made[1].rows)}
@@ -129,7 +129,7 @@ def build(store: ObjectStore, made: tuple[Manifest, Manifest]) -> Manifest:
     return datasets.publish(
         family="face", stage="full", period=MONTH, schema=FAMILY.schema, batches=planned.rows(),
         made_by="benchmark", label="label", split="split", built_from=[one.ref for one in made],
-        details=dict(plan.report),
+        details=dict(plan.report), workers=workers_for(FAMILY),
     ).manifest  # fmt: skip
 
 

@@ -154,6 +154,7 @@ def publish(parts: Platform, build: Build, *, at: dt.datetime, run_id: str) -> d
         split=SPLIT,
         built_from=[manifest.ref for manifest in build.versions],
         details=dict(build.plan.report),
+        workers=workers_for(build.family),
     )
     manifest = published.manifest
     return {
@@ -193,6 +194,13 @@ def preview(parts: Platform, family_name: str, month: str) -> dict[str, Any]:
         "verified": _preview(parts, verified),
         "full": _preview(parts, full) if full.sources else None,
     }
+
+
+def workers_for(family: Family) -> int:
+    """Threads that write a version which is read from others at the same time: with pictures in it, memory is
+    what is short, and not processors.
+    """
+    return 1 if family.heavy else 2
 
 
 def settling(family: Family, settings: Settings) -> Settle:
@@ -240,7 +248,7 @@ def _build(
     free: int = 0,
     also: Build | None = None,
 ) -> Build:
-    sources: list[Source] = [partial(parts.datasets.batches, manifest) for manifest in versions]
+    sources: list[Source] = [partial(parts.datasets.batches, manifest, ahead=False) for manifest in versions]
     skims: list[Source] = [partial(_skim, parts, manifest) for manifest in versions]
     if also is not None:
         sources.append(lambda columns: also.rows() if columns is None else also.light_rows(columns))

@@ -21,6 +21,7 @@ from models.images.hashing import sha256
 from storage.datasets.manifest import Manifest
 from storage.erasure import is_erased, rows_guard
 from storage.image_hashes import ImageRecord, record_images
+from tasks.building import workers_for
 from tasks.candidates import rerank_waiting
 from tasks.image_folders import FolderPhoto, read_folder
 from tasks.options import options_of
@@ -108,11 +109,11 @@ def add_gold(
             raise InputError(f"Nothing in {folder} can be gold: {_why(report)}.", hint=_HINT)
         manifest = there
         if first is not None:
-            kept = iter(()) if there is None or replace else parts.datasets.batches(there)
+            kept = iter(()) if there is None or replace else parts.datasets.batches(there, ahead=False)
             published = publish_and_record(
                 parts, at=at, run_id=run_id, family=family_name, stage="gold", period=PERIOD,
                 schema=family.schema, batches=itertools.chain(kept, [first], found), made_by=MADE_BY,
-                label=family.label, split="split",
+                label=family.label, split="split", workers=workers_for(family),
             )  # fmt: skip
             manifest, report.new = published.manifest, published.created
         assert manifest is not None  # noqa: S101 - either it was there or it was published

@@ -21,15 +21,26 @@ READ_BYTES = 1 << 20  # hashed while it is still in the processor's cache
 
 
 def read_batches(
-    store: ObjectStore, manifest: Manifest, columns: Sequence[str] | None = None
+    store: ObjectStore, manifest: Manifest, columns: Sequence[str] | None = None, *, ahead: bool = True
 ) -> Iterator[pa.RecordBatch]:
     """The rows in order, a row group at a time; at least one batch, so that the schema is always known.
+
+    Args:
+        store: where the parts lie.
+        manifest: the version.
+        columns: only these.
+        ahead: whether the next part is fetched while the rows of this one are used. Who writes them elsewhere
+            is busy enough, and needs the memory.
 
     Raises:
         DatasetError: a column in ``columns`` is not in the version.
         VersionCorrupt: a part is missing or is not what the manifest says; names the version and the part.
     """
     _require_columns(manifest, columns or ())
+    if not ahead:
+        for part in manifest.parts:
+            yield from _decoded(fetch_part(store, manifest.name, part), manifest.name, part, columns)
+        return
     with ThreadPoolExecutor(1, thread_name_prefix="dataset-fetch") as fetcher:
         following: Future[pa.Buffer] | None = None
         for part, next_part in zip(manifest.parts, [*manifest.parts[1:], None], strict=True):

@@ -29,7 +29,7 @@ from storage.datasets import naming
 from storage.datasets.chunking import check_schema
 from storage.datasets.manifest import Column, Manifest, VersionRef, plain_details
 from storage.datasets.reader import read_batches, skim_batches
-from storage.datasets.writer import PART_BYTES, PartWriter
+from storage.datasets.writer import PART_BYTES, WORKERS, PartWriter
 from storage.objects import ObjectInfo, ObjectStore
 
 if TYPE_CHECKING:
@@ -104,6 +104,7 @@ class DatasetRepository:
         split: str | None,
         built_from: Sequence[VersionRef] = (),
         details: Mapping[str, Any] | Callable[[], Mapping[str, Any]] | None = None,
+        workers: int = WORKERS,
     ) -> Published:
         """Write the rows as a version of ``family/stage/period``.
 
@@ -123,6 +124,7 @@ class DatasetRepository:
             split: the column with train, valid, test, counted too.
             details: figures that depend on the inputs alone, as plain JSON; a function is asked for them when
                 the rows are written.
+            workers: threads that encode and upload; one takes half the memory.
 
         Raises:
             InputError: a name, a period or the details are not well formed.
@@ -135,7 +137,7 @@ class DatasetRepository:
             details = plain_details(details or {})
         schema = check_schema(schema)
         known = {part.key for manifest in self._revisions(series) for part in manifest.parts}
-        writer = PartWriter(self._store, series, known=known, part_bytes=self._part_bytes)
+        writer = PartWriter(self._store, series, known=known, part_bytes=self._part_bytes, workers=workers)
         written = writer.write(batches, schema, label=label, split=split)
         return self.commit(
             Manifest(
@@ -229,14 +231,18 @@ class DatasetRepository:
         return self._read(naming.manifest_key(*names[-1])) if names else None
 
     # -- reading -----------------------------------------------------------------------------------------
-    def batches(self, manifest: Manifest, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    def batches(
+        self, manifest: Manifest, columns: Sequence[str] | None = None, *, ahead: bool = True
+    ) -> Iterator[pa.RecordBatch]:
         """The rows as a stream, each part verified before a row of it is given; at least one batch.
+
+        Without ``ahead`` a part is fetched when the one before is used up: half the memory, for who publishes.
 
         Raises:
             VersionCorrupt: a part is missing or damaged; names the version and the part.
             VersionErased: a person in it was forgotten.
         """
-        return self._unless_erased(manifest, read_batches(self._store, manifest, columns))
+        return self._unless_erased(manifest, read_batches(self._store, manifest, columns, ahead=ahead))
 
     def skim(self, manifest: Manifest, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Some columns of the rows, as :meth:`batches`, for choosing among rows.

@@ -1,8 +1,8 @@
 """Writing the parts of a version: rows in, content-named Parquet objects out, in flat memory.
 
-Rows are gathered to parts of a fixed size; each is encoded, hashed and uploaded by one of two threads while
-the next is gathered. So the store does not wait for the encoder nor the encoder for the store, and no byte
-goes through a temporary file. At most three parts are in memory.
+Rows are gathered to parts of a fixed size; each is encoded, hashed and uploaded by one of two threads (or one,
+for who reads as much at the same time) while the next is gathered. So the store does not wait for the encoder,
+nor the encoder for the store, and no byte goes through a temporary file. At most three parts are in memory.
 """
 
 from __future__ import annotations
@@ -51,15 +51,24 @@ class PartWriter:
         known: keys that a manifest names already; a part that turns out to be one of them, and is there, is not
             written again. Any other part is, even when it is there: that makes it young, and the clean-up
             leaves it alone.
+        part_bytes: the size at which a part is closed.
+        workers: threads that encode and upload; each holds up to two parts.
     """
 
     def __init__(
-        self, store: ObjectStore, series: str, *, known: Collection[str] = (), part_bytes: int = PART_BYTES
+        self,
+        store: ObjectStore,
+        series: str,
+        *,
+        known: Collection[str] = (),
+        part_bytes: int = PART_BYTES,
+        workers: int = WORKERS,
     ) -> None:
         self._store = store
         self._series = series
         self._known = known
         self._part_bytes = part_bytes
+        self._workers = workers
 
     def write(
         self,
@@ -80,15 +89,16 @@ class PartWriter:
         written = Written()
         pending: deque[Future[Part]] = deque()
         buffers: SimpleQueue[pa.Buffer | None] = SimpleQueue()
-        for _ in range(WORKERS):
+        for _ in range(self._workers):
             buffers.put(None)
-        with ThreadPoolExecutor(WORKERS, thread_name_prefix="dataset-part") as pool:
+        with ThreadPoolExecutor(self._workers, thread_name_prefix="dataset-part") as pool:
             for groups in self._gathered(row_groups(batches, schema, **grouping)):
                 for group in groups:
                     _count(group, label, written.classes)
                     _count(group, split, written.split)
-                if len(pending) == WORKERS:
+                if len(pending) == self._workers:
                     written.parts.append(pending.popleft().result())
+                    pa.default_memory_pool().release_unused()
                 pending.append(pool.submit(self._make, groups, schema, buffers))
             written.parts += [part.result() for part in pending]
         return written
