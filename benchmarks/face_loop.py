@@ -1,7 +1,8 @@
 """The face service's work without a service: ``python -m benchmarks.face_loop MODEL_FOLDER BODY_FILE SECONDS``.
 
 One process, one thread. Prints one JSON object: photos a second from bytes to answer (decoded, face found, cut
-out, onnxruntime), the processor time of one in milliseconds, and crops a second of onnxruntime alone on crops that are ready.
+out, onnxruntime), the processor time of one in milliseconds, and crops a second of onnxruntime alone on crops
+that are ready.
 """
 
 from __future__ import annotations
