@@ -68,6 +68,12 @@ class Settings(BaseSettings):
     prefect_work_pool: str = Field("assay", description="Work pool that runs the flows.")
     mlflow_tracking_uri: str | None = Field(None, description="MLflow server. Unset: the embedded server.")
     mlflow_port: int = Field(5000, description="Port of the embedded MLflow server.")
+    prefect_public_url: str | None = Field(
+        None, description="Where people's browsers find the Prefect UI. Unset: where the platform finds it."
+    )
+    mlflow_public_url: str | None = Field(
+        None, description="Where people's browsers find MLflow. Unset: where the platform finds it."
+    )
 
     # -- services ----------------------------------------------------------------------------------------
     ml_api_key: SecretStr | None = Field(None, description="Key that backends send as X-API-Key.")
@@ -239,6 +245,16 @@ class Settings(BaseSettings):
     def prefect_url(self) -> str:
         """Base URL of the Prefect API, ending in /api."""
         return (self.prefect_api_url or f"http://127.0.0.1:{self.prefect_port}/api").rstrip("/")
+
+    @property
+    def prefect_ui_url(self) -> str:
+        """Where a person opens the Prefect UI."""
+        return (self.prefect_public_url or self.prefect_url.removesuffix("/api")).rstrip("/")
+
+    @property
+    def mlflow_ui_url(self) -> str:
+        """Where a person opens MLflow."""
+        return (self.mlflow_public_url or self.mlflow_url).rstrip("/")
 
     @property
     def mlflow_url(self) -> str:

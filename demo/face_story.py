@@ -33,9 +33,8 @@ _PAGE = 500
 
 def import_photos(settings: Settings, as_of: date, size: PhotoSize, progress: Progress) -> None:
     """Upload the sample photos with the earlier answers about them, and add the gold set."""
-    from tasks.gold import add_gold
-
     from storage.database import make_engine
+    from tasks.gold import add_gold
     from tasks.platform import Platform
 
     folder = settings.home / "demo"

@@ -134,7 +134,7 @@ def _places(
 ) -> list[tuple[float, str]]:
     """(rank, cluster) of each candidate.
 
-    Only where every row is decided are an entity's rows seen together: the outcomes of one video may well differ.
+    Only where every row is decided are an entity's rows seen together: outcomes of one video may well differ.
     """
     whose = entities if family.review == "all" else [None] * len(names)
     numbers = np.array([np.nan if margin is None else margin for margin in margins], float)

@@ -21,13 +21,13 @@ class FaceOptions:
         classes: the styles, in the order of the model's outputs.
         limits: what of an image file is opened.
         near_bits: bits of 64 in which the perceptual hashes of near duplicates may differ.
-        faces: ``found``: the largest face of a photo is cut out and aligned; ``whole``: the photo is taken as it
-            is, for pictures that are cut already and for classes that are no faces.
+        faces: ``found``: the largest face of a photo is cut out and aligned; ``whole``: the photo is taken
+            as it is, for pictures that are cut already and for classes that are no faces.
         assets: bytes of the files that :func:`assets` names, by those names.
     """
 
     classes: tuple[str, ...]
-    limits: ImageLimits = ImageLimits()
+    limits: ImageLimits = field(default_factory=ImageLimits)
     near_bits: int = 4
     faces: str = "found"
     assets: Mapping[str, bytes] = field(default_factory=dict, repr=False)

@@ -74,7 +74,7 @@ def recent_runs(of: AdminParts, limit: int, name: str | None = None) -> list[Any
 
 def prefect_pages(of: AdminParts) -> str:
     """Where Prefect's own pages are."""
-    return of.settings.prefect_url.removesuffix("/api")
+    return of.settings.prefect_ui_url
 
 
 def _in_production(of: AdminParts) -> dict[str, ModelVersion | None]:

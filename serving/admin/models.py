@@ -74,7 +74,7 @@ def version(request: Request) -> Response:
             for move in list_promotions(parts(request).engine, found.family)
             if found.version in (move.from_version, move.to_version)
         ],
-        mlflow=parts(request).settings.mlflow_url,
+        mlflow=parts(request).settings.mlflow_ui_url,
         problems=problems(files),
     )
 
