@@ -171,7 +171,7 @@ class _Training:
         return float(self.group.gather(np.array([mean])).mean())
 
     def _step(self, crops: np.ndarray, labels: Tensor, generator: torch.Generator) -> Tensor:
-        views = self.augmentation(self._tensor(crops), generator)
+        views = self.augmentation.lit(self._tensor(crops), generator)
         with mixed(self.device):
             cosines = self.forward(views.contiguous(memory_format=torch.channels_last))
         loss = self._loss(cosines.float(), labels)
@@ -185,15 +185,20 @@ class _Training:
         margin = nf.one_hot(labels, cosines.shape[1]) * self.params.margin
         return nf.cross_entropy(self.params.scale * (cosines - margin), labels, self.weights)
 
+    def _moved(self, batches: Iterator[Batch], rng: np.random.Generator) -> Iterator[Batch]:
+        for crops, labels in batches:
+            yield self.augmentation.moved(crops, rng), labels
+
     def _batches(self, rng: np.random.Generator) -> Iterator[Batch]:
+        moves = rng.spawn(1)[0]
         if self.context.world == 1:
-            batches = self.train.shuffled(self.batch, rng)
+            batches = self._moved(self.train.shuffled(self.batch, rng), moves)
             yield from ahead(batches, 4) if self.device.type == "cuda" else batches
             return
         taken = 0
         while taken < self.steps:  # as many steps in each process: who runs short begins again
             before = taken
-            for batch in self.train.shuffled(self.batch, rng):
+            for batch in self._moved(self.train.shuffled(self.batch, rng), moves):
                 yield batch
                 taken += 1
                 if taken == self.steps:
