@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import base64
 import json
-import time
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock
 from pathlib import Path
 from typing import Any, Literal
 
-import httpx
 import numpy as np
 from sqlalchemy import Engine
 from sqlalchemy.dialects.postgresql import insert
 
-from cli.flow_client import run_flow
-from config.errors import AssayError
 from config.settings import Settings
 from demo.photos import LEGACY, PhotoSize, Upload, question, results, uploads, write_gold
 from demo.progress import Progress
+from demo.story import ask_service, retrain
 
 SEED = 7
 ADMIN = "sample-admin"
@@ -140,38 +137,11 @@ def _decision(
 
 def retrain_face(settings: Settings, progress: Progress) -> str:
     """Train a challenger; the version that is in production afterwards."""
-    result = run_flow(settings, "retrain-face", {}, on_log=lambda line: progress.say(line.message))
-    outcome = "promoted" if result["promoted"] else "not promoted"
-    progress.done(
-        f"version {result['version']} {outcome}: accuracy {result['metrics.accuracy']:.2f} on "
-        f"{result['rows.test']} photos of people it never saw. {result['reason']}"
-    )
-    if not result["production"]:
-        raise AssayError(
-            "No version of face is in production.", hint="The run in the Prefect UI says which gate failed."
-        )
-    return str(result["production"])
+    return retrain(settings, progress, "face", "accuracy", "photos of people it never saw")
 
 
 def ask_face(settings: Settings, version: str, seconds: float = 30) -> tuple[str, dict[str, Any]]:
-    """Ask the face service about a new photo, once it serves ``version``: the drawn style, and the answer.
-
-    Raises:
-        AssayError: it did not take the version up in time.
-    """
+    """Ask about a new photo, once the service serves ``version``: the drawn style, and the answer."""
     style, photo = question(SEED)
-    url = f"http://127.0.0.1:{settings.face_port}/predict"
-    key = settings.ml_api_key.get_secret_value() if settings.ml_api_key else ""
     body = {"images": [base64.b64encode(photo).decode()]}
-    deadline = time.monotonic() + seconds
-    while True:
-        response = httpx.post(url, json=body, headers={"X-API-Key": key}, timeout=10)
-        if response.status_code == 200 and response.json()["model_version"] == version:
-            return style, response.json()
-        if time.monotonic() > deadline:
-            raise AssayError(
-                f"The face service did not take up version {version} within {seconds:.0f} s "
-                f"(last answer: {response.status_code}).",
-                hint="Look at `assay logs face`.",
-            )
-        time.sleep(0.5)
+    return style, ask_service(settings, "face", body, version, seconds)

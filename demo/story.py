@@ -110,39 +110,53 @@ def build(settings: Settings, as_of: date, progress: Progress) -> list[str]:
     return [name for name in names if name.startswith("viral/")]
 
 
-def retrain(settings: Settings, progress: Progress) -> str:
-    """Train a challenger; the version that is in production afterwards."""
-    result = run_flow(settings, "retrain-viral", {}, on_log=lambda line: progress.say(line.message))
+def retrain(
+    settings: Settings,
+    progress: Progress,
+    family: str = "viral",
+    metric: str = "macro_f1",
+    held_out: str = "rows it never saw",
+) -> str:
+    """Train a challenger of ``family``; the version that is in production afterwards."""
+    result = run_flow(settings, f"retrain-{family}", {}, on_log=lambda line: progress.say(line.message))
     outcome = "promoted" if result["promoted"] else "not promoted"
     progress.done(
-        f"version {result['version']} {outcome}: macro-F1 {result['metrics.macro_f1']:.2f} on "
-        f"{result['rows.test']} rows it never saw. {result['reason']}"
+        f"version {result['version']} {outcome}: {metric.replace('_', ' ')} {result[f'metrics.{metric}']:.2f} "
+        f"on {result['rows.test']} {held_out}. {result['reason']}"
     )
     if not result["production"]:
         raise AssayError(
-            "No version is in production.", hint="The run in the Prefect UI says which gate failed."
+            f"No version of {family} is in production.",
+            hint="The run in the Prefect UI says which gate failed.",
         )
     return str(result["production"])
 
 
 def ask(settings: Settings, version: str, seconds: float = 30) -> dict[str, Any]:
-    """Ask the viral service about one video, once it serves ``version``.
+    """Ask the viral service about one video, once it serves ``version``. Raises as :func:`ask_service`."""
+    return ask_service(settings, "viral", QUESTION, version, seconds)
+
+
+def ask_service(
+    settings: Settings, family: str, question: dict[str, Any], version: str, seconds: float = 30
+) -> dict[str, Any]:
+    """The answer of a family's service, once it serves ``version``.
 
     Raises:
         AssayError: it did not take the version up in time.
     """
-    url = f"http://127.0.0.1:{settings.viral_port}/predict"
+    url = f"http://127.0.0.1:{settings.service_port(family)}/predict"
     key = settings.ml_api_key.get_secret_value() if settings.ml_api_key else ""
     deadline = time.monotonic() + seconds
     while True:
-        response = httpx.post(url, json=QUESTION, headers={"X-API-Key": key}, timeout=10)
+        response = httpx.post(url, json=question, headers={"X-API-Key": key}, timeout=10)
         if response.status_code == 200 and response.json()["model_version"] == version:
             answer: dict[str, Any] = response.json()
             return answer
         if time.monotonic() > deadline:
             raise AssayError(
-                f"The viral service did not take up version {version} within {seconds:.0f} s "
+                f"The {family} service did not take up version {version} within {seconds:.0f} s "
                 f"(last answer: {response.status_code}).",
-                hint="Look at `assay logs viral`.",
+                hint=f"Look at `assay logs {family}`.",
             )
         time.sleep(0.5)
