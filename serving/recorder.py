@@ -15,7 +15,7 @@ import orjson
 
 from config.settings import Settings
 from serving.metrics import ServiceMetrics
-from serving.shipper import Insert, Row, Shipper
+from serving.shipper import Insert, Shipper
 from serving.spool import Spool
 
 logger = logging.getLogger(__name__)
@@ -118,14 +118,15 @@ def new_identities(count: int) -> list[str]:
     ]
 
 
-def connect_database(settings: Settings, store: Callable[[Any, list[Row]], int] | None = None) -> Insert:
-    """The real database's insert.
+def connect_database(settings: Settings, store: Callable[..., int] | None = None) -> Insert:
+    """The real database's insert, which takes nothing in of people who were forgotten.
 
     Args:
         settings: where the database is.
-        store: (engine, rows) -> how many were new, for a family that keeps more than its predictions.
+        store: (engine, rows, *, settings) -> how many were new, for a family that keeps more than its
+            predictions.
     """
     from storage.database import make_engine
     from storage.predictions import insert_predictions
 
-    return partial(store or insert_predictions, make_engine(settings))
+    return partial(store or insert_predictions, make_engine(settings), settings=settings)

@@ -17,16 +17,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ARRAY, Connection, Engine, Text, any_, literal, select, update
+from sqlalchemy import ARRAY, Connection, Engine, Text, any_, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from config.errors import SettingsError
 from config.settings import Settings
 from storage import tables
-from storage.database import advisory_guard, transaction
+from storage.database import advisory_guard, lock_key, transaction
 
 KEY_FILE = "erasure.key"
 _DOMAIN = b"assay-erasure-1:"
+#: The lock of those who add rows as the services ship them (shared), and of an erasure that begins.
+_ADDING = "adding predictions"
 _FILE_MODE = 0o600
 
 
@@ -44,21 +46,41 @@ def is_erased(engine: Engine, settings: Settings, ids: Sequence[str]) -> set[str
     """
     if not ids:
         return set()
-    table = tables.Erasure.__table__
     with transaction(engine) as connection:
-        if connection.execute(select(table.c.subject_hash).limit(1)).first() is None:
-            return set()
-        key = _key(settings)
-        by_hash = {_hashed(key, person): person for person in set(ids)}
-        wanted = any_(literal(list(by_hash), ARRAY(Text)))
-        found = connection.scalars(select(table.c.subject_hash).where(table.c.subject_hash == wanted))
-        return {by_hash[each] for each in found}
+        return _erased(connection, settings, ids)
+
+
+def erased_while_adding(connection: Connection, settings: Settings, ids: Sequence[str]) -> set[str]:
+    """Those of ``ids`` that were forgotten, as :func:`is_erased`, for rows that this transaction is to add.
+
+    Until it ends nobody else is written down as forgotten: an erasure then finds all that was added before it,
+    and whoever adds later learns of it.
+    """
+    if not ids:
+        return set()
+    connection.execute(select(func.pg_advisory_xact_lock_shared(lock_key(_ADDING))))
+    return _erased(connection, settings, ids)
+
+
+def _erased(connection: Connection, settings: Settings, ids: Sequence[str]) -> set[str]:
+    table = tables.Erasure.__table__
+    if connection.execute(select(table.c.subject_hash).limit(1)).first() is None:
+        return set()
+    key = _key(settings)
+    by_hash = {_hashed(key, person): person for person in set(ids)}
+    wanted = any_(literal(list(by_hash), ARRAY(Text)))
+    found = connection.scalars(select(table.c.subject_hash).where(table.c.subject_hash == wanted))
+    return {by_hash[each] for each in found}
 
 
 def remember(
     connection: Connection, subject: str, *, requested_by: str, reason: str | None, at: datetime
 ) -> None:
-    """Write down that ``subject`` (a :func:`subject_hash`) is forgotten; a second time changes nothing."""
+    """Write down that ``subject`` (a :func:`subject_hash`) is forgotten; a second time changes nothing.
+
+    Waits for transactions that are adding rows: what they add is there when this one is over.
+    """
+    connection.execute(select(func.pg_advisory_xact_lock(lock_key(_ADDING))))
     row: dict[str, Any] = {
         "subject_hash": subject, "requested_by": requested_by, "reason": reason, "at": at, "report": {},
     }  # fmt: skip

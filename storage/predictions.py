@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -9,12 +10,18 @@ from typing import Any
 
 import orjson
 from psycopg.sql import SQL, Identifier
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from config.errors import InputError
+from config.settings import Settings
 from storage.copying import cursor
 from storage.database import transaction
+from storage.erasure import erased_while_adding
 
+logger = logging.getLogger(__name__)
+
+#: What names a person in what a service was asked.
+_PERSON = ("user_id", "creator_id")
 #: field -> the type of its column. One statement, an array a column: no temporary table for each small batch.
 FIELDS = {
     "id": "uuid",
@@ -40,14 +47,19 @@ INSERT = SQL(
 )
 
 
-def insert_predictions(engine: Engine, rows: Sequence[Mapping[str, Any]]) -> int:
+def insert_predictions(
+    engine: Engine, rows: Sequence[Mapping[str, Any]], *, settings: Settings | None = None
+) -> int:
     """Store predictions; one whose ``id`` is there already is left as it is.
+
+    Those of forgotten people are left out, and logged as a number: a queue on disk may outlast an erasure.
 
     Args:
         engine: the platform's database.
         rows: with ``id`` (UUID or its text), ``family``, ``entity_id`` (or None), ``at``, ``inputs`` and
             ``answer`` (mappings), ``model_version`` (or None), ``latency_ms``, ``received_at``. Times are
             datetimes with time zone or ISO texts.
+        settings: with the key by which forgotten people are known; None: nobody is looked for.
 
     Returns:
         How many were new.
@@ -58,19 +70,50 @@ def insert_predictions(engine: Engine, rows: Sequence[Mapping[str, Any]]) -> int
     """
     if not rows:
         return 0
-    columns = prediction_columns(rows)
+    checked = checked_predictions(rows)
     with transaction(engine) as connection, cursor(connection) as cur:
-        return cur.execute(INSERT, columns).rowcount
+        return cur.execute(INSERT, as_columns(remembered(connection, checked, rows, settings))).rowcount
 
 
-def prediction_columns(rows: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
-    """The parameters of :data:`INSERT` for ``rows``: a list a column of :data:`FIELDS`.
+def checked_predictions(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """``rows`` with the fields of :data:`FIELDS`, as they are stored.
 
     Raises:
         InputError: a row lacks a field or has a wrong one; the message names the row.
     """
-    checked = [_row(number, row) for number, row in enumerate(rows)]
+    return [_row(number, row) for number, row in enumerate(rows)]
+
+
+def as_columns(checked: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
+    """The parameters of :data:`INSERT`: a list a column of :data:`FIELDS`."""
     return [[row[name] for row in checked] for name in FIELDS]
+
+
+def remembered(
+    connection: Connection,
+    checked: Sequence[dict[str, Any]],
+    rows: Sequence[Mapping[str, Any]],
+    settings: Settings | None,
+) -> Sequence[dict[str, Any]]:
+    """Those of ``checked`` that are about nobody who was forgotten, by what ``rows`` say."""
+    if settings is None:
+        return checked
+    people = [_people(row, settings.style_photo_bucket) for row in rows]
+    erased = erased_while_adding(connection, settings, sorted(set[str]().union(*people)))
+    kept = [row for row, those in zip(checked, people, strict=True) if those.isdisjoint(erased)]
+    if len(kept) < len(checked):
+        logger.info("%d predictions of forgotten people were not taken in", len(checked) - len(kept))
+    return kept
+
+
+def _people(row: Mapping[str, Any], bucket: str) -> set[str]:
+    """Whom a prediction is about: its entity, the user or creator asked about, and whose photos were given."""
+    inputs = row["inputs"]
+    photos = inputs.get("photos")
+    keys = [key for key in photos if isinstance(key, str)] if isinstance(photos, list | tuple) else []
+    owners = [key.strip().lstrip("/").removeprefix(f"{bucket}/").lstrip("/").partition("/")[0] for key in keys]
+    named = (row.get("entity_id"), *(inputs.get(name) for name in _PERSON), *owners)
+    return {_storable(str(person)) for person in named if person is not None and person != ""}
 
 
 def count_predictions(engine: Engine, family: str, start: datetime, end: datetime) -> int:

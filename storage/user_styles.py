@@ -8,9 +8,10 @@ from typing import Any
 from psycopg.sql import SQL
 from sqlalchemy import Engine
 
+from config.settings import Settings
 from storage.copying import cursor
 from storage.database import transaction
-from storage.predictions import INSERT, prediction_columns
+from storage.predictions import INSERT, as_columns, checked_predictions, remembered
 
 #: Out of the predictions with those ids, as they are stored: one source for both tables, and nothing twice.
 #: ``results`` is an object whose ``photos`` has each entry at the place of its photo.
@@ -34,11 +35,14 @@ INSERT_STYLES = SQL(
 )
 
 
-def insert_face_predictions(engine: Engine, rows: Sequence[Mapping[str, Any]]) -> int:
+def insert_face_predictions(
+    engine: Engine, rows: Sequence[Mapping[str, Any]], *, settings: Settings | None = None
+) -> int:
     """Store predictions of the face service, and for each that has a user a row in ``user_styles``.
 
     Both in one transaction; what is there already is left as it is. ``inputs`` has ``photos`` (keys, maybe
-    none), ``answer`` has ``class``, ``confidence`` and ``photos`` (one entry an image).
+    none), ``answer`` has ``class``, ``confidence`` and ``photos`` (one entry an image). Those of forgotten
+    people are left out, as in :func:`storage.predictions.insert_predictions`.
 
     Returns:
         How many predictions were new.
@@ -49,8 +53,9 @@ def insert_face_predictions(engine: Engine, rows: Sequence[Mapping[str, Any]]) -
     """
     if not rows:
         return 0
-    columns = prediction_columns(rows)
+    checked = checked_predictions(rows)
     with transaction(engine) as connection, cursor(connection) as cur:
+        columns = as_columns(remembered(connection, checked, rows, settings))
         new = cur.execute(INSERT, columns).rowcount
         cur.execute(INSERT_STYLES, (columns[0],))
         return new
