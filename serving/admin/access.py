@@ -106,9 +106,12 @@ def local_path(target: str | None) -> str:
 
 
 async def read_form(request: Request) -> FormData:
-    """The form that was sent, or an empty one."""
+    """The form that was sent, or an empty one. Raises 400 for a text that the database could not keep."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return await request.form() if kind in FORMS else FormData()
+    form = await request.form() if kind in FORMS else FormData()
+    if any("\0" in value for _, value in form.multi_items() if isinstance(value, str)):
+        raise HTTPException(400, "A field holds the character NUL, which no text may have.")
+    return form
 
 
 async def _read_body(request: Request) -> None:
@@ -116,7 +119,7 @@ async def _read_body(request: Request) -> None:
     if request.headers.get("content-type", "").startswith("application/json"):
         try:
             request.state.json = await request.json()
-        except ValueError:
+        except (ValueError, RecursionError):  # the latter: nested a thousand deep
             raise HTTPException(400, "The body is not JSON.") from None
 
 

@@ -28,7 +28,7 @@ from tasks.building import preview
 #: A comparison of versions no larger than this begins by itself; a larger one waits for a click.
 QUICK_BYTES = 64 << 20
 LATEST_MONTHS = 3
-MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
+MONTH = re.compile(r"(?!0000)[0-9]{4}-(0[1-9]|1[0-2])")
 
 
 @require("viewer")

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from config import errors
-from serving.admin.access import current_session
+from serving.admin.access import SAFE, current_session, local_path
 from serving.admin.headers import secure
 from serving.admin.pages import page
 
@@ -76,14 +76,23 @@ def _know_user(request: Request) -> None:
 def _shown(
     request: Request, status: int, sentence: str, hint: str | None, headers: dict[str, str] | None = None
 ) -> Response:
+    sentence = sentence.encode(errors="replace").decode()  # it may quote half of a surrogate pair
     if sentence == HTTPStatus(status).phrase:
         sentence = "There is no page at this address." if status == 404 else f"{sentence}."
     if "text/html" not in request.headers.get("accept", ""):
         body = {"status": status, "detail": sentence, **({"hint": hint} if hint else {})}
         return JSONResponse(body, status, headers=headers)
     heading = HEADINGS.get(status, HTTPStatus(status).phrase)
+    again = local_path(request.url.path + (f"?{request.url.query}" if request.url.query else ""))
     return page(
-        request, "error.html", status=status, headers=headers, heading=heading, sentence=sentence, hint=hint
+        request,
+        "error.html",
+        status=status,
+        headers=headers,
+        heading=heading,
+        sentence=sentence,
+        hint=hint,
+        again=again if request.method in SAFE else None,
     )
 
 

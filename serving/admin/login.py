@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from serving.admin.access import (
+    SAFE,
     check_origin,
     cookie_name,
     current_session,
@@ -33,7 +34,7 @@ THEME_SECONDS = 365 * 86400
 
 async def login(request: Request) -> Response:
     """The form, and what comes of it."""
-    if request.method == "GET":
+    if request.method in SAFE:
         return await run_in_threadpool(_form, request)
     check_origin(request)
     form = await read_form(request)

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from config.errors import AssayError, InputError
 from models.family import FAMILIES, Family, get_family
 from registry.records import ModelVersion
-from serving.admin.access import moment, require
+from serving.admin.access import SAFE, moment, require
 from serving.admin.asking import ask, problems, together
 from serving.admin.errors import status_of
 from serving.admin.model_figures import main_metrics, side_by_side
@@ -117,7 +117,7 @@ def promote(request: Request) -> Response:
     known, found = _version(request)
     production = parts(request).reading.production(known.name)
     context: dict[str, Any] = {"family": known, "version": found, "production": production}
-    if request.method == "GET":
+    if request.method in SAFE:
         return page(request, "model_promote.html", **context, reason="", problem=None)
     reason, force = _reason(request), request.state.form.get("force") == "yes"
     try:
@@ -141,7 +141,7 @@ def rollback(request: Request) -> Response:
     current = production.version if production else None
     earlier = list(dict.fromkeys(move.to_version for move in history if move.to_version != current))
     context: dict[str, Any] = {"family": known, "production": production, "earlier": earlier}
-    if request.method == "GET":
+    if request.method in SAFE:
         return page(
             request, "model_rollback.html", **context, to=request.query_params.get("to", ""), reason="",
             problem=None,

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from config.errors import AssayError
 from serving.admin import markdown
-from serving.admin.access import moment, require
+from serving.admin.access import SAFE, moment, require
 from serving.admin.asking import problems, together
 from serving.admin.errors import status_of
 from serving.admin.home import prefect_pages, recent_runs
@@ -58,7 +58,7 @@ def start(request: Request) -> Response:
         context: dict[str, Any] = {
             "deployment": deployment, "fields": fields(deployment), "today": moment().date(),
         }  # fmt: skip
-        if request.method == "GET":
+        if request.method in SAFE:
             return page(request, "run_start.html", **context, given={}, problem=None)
         form = request.state.form
         try:

@@ -94,6 +94,7 @@ def more(request: Request) -> Response:
 @require("viewer")
 def figures(request: Request) -> Response:
     """Progress under the filter, as JSON."""
+    _family(request)
     asked = _strict_filter(request)
     found, _ = progress(parts(request).engine, asked.filter, by=request.state.user.name, at=moment())
     return JSONResponse(found)

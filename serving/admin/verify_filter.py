@@ -27,7 +27,7 @@ STATES = {
     "reject": "Rejected",
     "any": "All",
 }
-_MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
+_MONTH = re.compile(r"(?!0000)[0-9]{4}-(0[1-9]|1[0-2])")
 MAX_TEXT = 300
 
 #: Place in the order of the list: rank, cluster, id.
@@ -115,8 +115,9 @@ def decode_place(text: str) -> Place:
     try:
         value: Any = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         rank, cluster, number = value
-        if isinstance(cluster, str) and "\x00" not in cluster:
+        cluster.encode()  # half of a surrogate pair is text to JSON, and to nobody else
+        if "\x00" not in cluster and abs(int(number)) < 2**63:
             return float(rank), cluster, int(number)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         pass
     raise InputError("That place in the list cannot be read.", hint="Load the page again.")
