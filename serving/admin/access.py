@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hmac
 import inspect
+import ipaddress
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -22,6 +23,7 @@ from storage.admin_sessions import Session, find_session
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+_BROWSER_SECONDS = 365 * 86_400
 Endpoint = Callable[[Request], Any]
 
 #: The browser sends no SameSite=Strict cookie along a link from elsewhere; asked again by this page, it does.
@@ -89,6 +91,32 @@ def drop_session(response: Response, of: Settings) -> None:
     response.delete_cookie(
         cookie_name(of), path="/", secure=of.admin_cookie_secure, httponly=True, samesite="strict"
     )
+
+
+def remember_browser(response: Response, of: Settings, signed: str | None) -> None:
+    """Let the browser keep that somebody has logged in with it (storage/known_browsers.py)."""
+    if signed:
+        response.set_cookie(
+            browser_cookie(of), signed, max_age=_BROWSER_SECONDS, path="/",
+            secure=of.admin_cookie_secure, httponly=True, samesite="strict",
+        )  # fmt: skip
+
+
+def browser_cookie(of: Settings) -> str:
+    """Name of the cookie by which a browser is known."""
+    return f"{cookie_name(of)}_known"
+
+
+def address_of(request: Request) -> str:
+    """Where a request comes from: of IPv6 the network, because a visitor has all addresses of one."""
+    host = request.client.host if request.client else ""
+    try:
+        found = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if isinstance(found, ipaddress.IPv4Address) or found.ipv4_mapped:
+        return str(getattr(found, "ipv4_mapped", found))
+    return str(ipaddress.ip_network((found.packed, 64), strict=False))
 
 
 def check_origin(request: Request) -> None:

@@ -11,6 +11,8 @@ from starlette.routing import Route
 
 from serving.admin.access import (
     SAFE,
+    address_of,
+    browser_cookie,
     check_origin,
     cookie_name,
     current_session,
@@ -18,6 +20,7 @@ from serving.admin.access import (
     local_path,
     moment,
     read_form,
+    remember_browser,
     require,
     set_session,
 )
@@ -26,6 +29,7 @@ from serving.admin.pages import THEMES, page, redirect
 from serving.admin.parts import parts, settings
 from storage.accounts import clean_name, list_accounts, verify_password
 from storage.admin_sessions import close_session, open_session
+from storage.known_browsers import known_browser, sign_browser
 from storage.login_attempts import admit, forgive
 
 LONGEST_NAME = 64
@@ -53,18 +57,24 @@ def _form(request: Request) -> Response:
 def _log_in(request: Request, name: str, password: str, target: str) -> Response:
     engine, now = parts(request).engine, moment()
     name = clean_name(name)[:LONGEST_NAME]
-    wait = admit(engine, name=name, address=_address(request), at=now)
+    kept = request.cookies.get(browser_cookie(settings(request)))
+    browser = known_browser(engine, name, kept)
+    # no account's name has a space, and no address
+    key, address = (f"browser {browser}",) * 2 if browser else (name, address_of(request))
+    wait = admit(engine, name=key, address=address, at=now)
     if wait:
         return _refused(request, name, target, 429, _too_many(wait), wait)
     account = verify_password(engine, name, password)
     if account is None:
         return _refused(request, name, target, 401, "Name or password is wrong.")
-    forgive(engine, name=name)
+    forgive(engine, name=key)
     if old := request.cookies.get(cookie_name(settings(request))):
         close_session(engine, old)
     token = open_session(engine, account, at=now, hours=settings(request).admin_session_hours)
     response = RedirectResponse(target, 303)
     set_session(response, settings(request), token)
+    if not browser:
+        remember_browser(response, settings(request), sign_browser(engine, account.name))
     return response
 
 
@@ -80,10 +90,6 @@ def _refused(
         request, "login.html", status=status, headers=headers, target=target, name=name, problem=problem,
         nobody=False,
     )  # fmt: skip
-
-
-def _address(request: Request) -> str:
-    return request.client.host if request.client else ""
 
 
 @require("viewer")

@@ -8,8 +8,9 @@ import httpx
 from sqlalchemy import Engine, text
 
 from config.settings import Settings
-from storage.accounts import create_account, list_accounts, set_disabled
+from storage.accounts import create_account, list_accounts, set_disabled, set_password
 from storage.database import transaction
+from storage.login_attempts import FREE_BY_ADDRESS, FREE_BY_NAME
 from tests.integration.serving.admin.conftest import PASSWORD, Visitor, token
 from tests.verify_world import served
 
@@ -143,3 +144,43 @@ def test_a_link_from_another_site_finds_the_login_that_is_there(visitor: Visitor
     answer = client.get("/models", headers={"sec-fetch-site": "cross-site"})
     assert answer.status_code == 200
     assert 'http-equiv="refresh"' in answer.text
+
+
+def fail(client: httpx.Client, name: str, times: int) -> int:
+    """Wrong passwords; gives the last status."""
+    return [client.post("/login", data={"name": name, "password": "x"}).status_code for _ in range(times)][-1]
+
+
+def test_nobody_is_kept_out_by_another_ones_failures(visitor: Visitor) -> None:
+    owner, attacker = visitor("viewer"), visitor()
+    assert fail(attacker, "viewer", FREE_BY_NAME + 1) == 429
+    for number in range(FREE_BY_ADDRESS):
+        fail(attacker, f"name{number}", 1)
+    right = {"name": "viewer", "password": PASSWORD}
+    assert owner.post("/login", data=right).status_code == 303, "a browser that has been here before"
+    assert visitor().post("/login", data=right).status_code == 429, "from elsewhere the name waits still"
+
+
+def test_a_known_browser_may_not_guess_without_end_nor_for_others(visitor: Visitor, engine: Engine) -> None:
+    client = visitor("viewer")
+    create_account(engine, name="ana", role="admin", password=PASSWORD, at=AT)
+    assert fail(client, "viewer", FREE_BY_NAME + 1) == 429
+    assert client.post("/login", data={"name": "viewer", "password": PASSWORD}).status_code == 429
+    assert fail(visitor(), "ana", FREE_BY_NAME + 1) == 429
+    assert client.post("/login", data={"name": "ana", "password": PASSWORD}).status_code == 429
+
+
+def test_another_password_makes_a_browser_a_stranger(visitor: Visitor, engine: Engine) -> None:
+    client = visitor("viewer")
+    set_password(engine, "viewer", "quite another password")
+    assert fail(visitor(), "viewer", FREE_BY_NAME + 1) == 429
+    answer = client.post("/login", data={"name": "viewer", "password": "quite another password"})
+    assert answer.status_code == 429
+
+
+def test_failing_to_change_a_password_keeps_nobody_from_logging_in(visitor: Visitor) -> None:
+    client = visitor("viewer")
+    form = {"csrf": token(client), "now": "wrong", "new": "a much better one", "again": "a much better one"}
+    answers = [client.post("/account/password", data=form).text for _ in range(FREE_BY_NAME + 1)]
+    assert "too many wrong passwords" in answers[-1]
+    assert visitor().post("/login", data={"name": "viewer", "password": PASSWORD}).status_code == 303

@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from config.errors import InputError
-from serving.admin.access import check_origin, local_path
+from serving.admin.access import address_of, check_origin, local_path
 from storage.accounts import check_password
 from storage.login_attempts import FREE_BY_NAME, LONGEST_WAIT, wait_after
 
@@ -71,3 +71,17 @@ def test_the_wait_doubles_after_the_free_tries_and_has_an_end() -> None:
 def test_passwords_that_are_too_easy_are_refused(password: str) -> None:
     with pytest.raises(InputError, match="password"):
         check_password("Anastasia.Romanov", password)
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("10.1.2.3", "10.1.2.3"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff::9", "2001:db8:1:2::/64"),
+        ("::ffff:10.1.2.3", "10.1.2.3"),
+        ("a socket", "a socket"),
+    ],
+)
+def test_a_visitor_has_one_address_however_large_its_network(host: str, address: str) -> None:
+    assert address_of(Request({"type": "http", "headers": [], "client": (host, 1)})) == address
