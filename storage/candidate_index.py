@@ -46,6 +46,8 @@ def index_candidates(engine: Engine, family: str, day: date, dataset: str, rows:
     with transaction(engine) as connection, cursor(connection) as cur:
         cur.execute(_STAGE)
         _stage(cur, rows)
+        # whatever the plan, no row is compared with every other one
+        cur.execute("create index on stage_candidates (candidate)")
         cur.execute("analyze stage_candidates")
         cur.execute(_LOCK, values)
         removed = cur.execute(_REMOVE, values).rowcount
@@ -108,12 +110,15 @@ _STAGE = """
     from candidates limit 0
 """
 _LOCK = """
-    select id from candidates where family = %(family)s
-    and (day = %(day)s or candidate in (select candidate from stage_candidates)) order by id for update
+    select id from candidates where id in (
+        select id from candidates where family = %(family)s and day = %(day)s
+        union all
+        select c.id from candidates c join stage_candidates using (candidate) where c.family = %(family)s
+    ) order by id for update
 """
 _REMOVE = """
-    delete from candidates where family = %(family)s and day = %(day)s and state = any(%(open)s)
-    and candidate not in (select candidate from stage_candidates)
+    delete from candidates c where family = %(family)s and day = %(day)s and state = any(%(open)s)
+    and not exists (select from stage_candidates s where s.candidate = c.candidate)
 """
 _UPSERT = SQL(
     """

@@ -56,6 +56,8 @@ def record_images(engine: Engine, family: str, day: date | None, images: Iterabl
         with cur.copy("copy stage_images (image, sha256, phash, entity) from stdin") as copy:
             for image in images:
                 copy.write_row(image)
+        # whatever the plan, no row is compared with every other one
+        cur.execute("create index on stage_images (image, sha256)")
         cur.execute("analyze stage_images")
         changed = cur.execute(_REMOVE, values).rowcount + cur.execute(_ADD, values).rowcount
         cur.execute("drop table stage_images")
@@ -67,8 +69,8 @@ _STAGE = """
     select image, sha256, phash, entity from image_hashes limit 0
 """
 _REMOVE = """
-    delete from image_hashes where family = %(family)s and day is not distinct from %(day)s
-    and (image, sha256) not in (select image, sha256 from stage_images)
+    delete from image_hashes known where family = %(family)s and day is not distinct from %(day)s
+    and not exists (select from stage_images s where s.image = known.image and s.sha256 = known.sha256)
 """
 # A day that is collected after later ones takes its pictures over from them.
 _ADD = """

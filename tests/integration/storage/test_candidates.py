@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -13,11 +14,13 @@ from psycopg.sql import SQL
 from sqlalchemy import Engine, text
 
 from config.errors import InputError
+from config.settings import Settings
 from storage import candidates, reviews
 from storage.candidate_queries import page_statement
 from storage.candidates import Candidate, Filter, IndexRow
 from storage.copying import cursor
 from storage.database import transaction
+from storage.image_hashes import ImageRecord, record_images
 
 DAY, NEXT_DAY = dt.date(2026, 11, 2), dt.date(2026, 11, 3)
 AT = dt.datetime(2026, 11, 4, 9, tzinfo=dt.UTC)
@@ -307,6 +310,22 @@ def test_indexing_a_day_again_changes_nothing(engine: Engine) -> None:
     before = candidates.page(engine, Filter("face", state="any"))
     assert index(engine, reversed(rows)) == 0
     assert candidates.page(engine, Filter("face", state="any")) == before
+
+
+def test_a_day_of_many_photos_is_indexed_again_in_seconds_with_little_memory(
+    engine: Engine, settings: Settings
+) -> None:
+    """Comparing each row with each, as the server does where a list does not fit its memory, takes minutes."""
+    with transaction(engine) as connection:
+        connection.execute(text(f"alter database \"{settings.db_name}\" set work_mem = '64kB'"))
+    engine.dispose()
+    rows = [row(f"user-{n:05}/photo.jpg") for n in range(30_000)]
+    images = [ImageRecord(str(one.image), f"{n:064x}", n, one.entity) for n, one in enumerate(rows)]
+    began = time.monotonic()
+    for last in (30_000, 29_999):
+        assert index(engine, rows[:last]) == (30_000 if last == 30_000 else 1)
+        assert record_images(engine, "face", DAY, images[:last]) == (30_000 if last == 30_000 else 1)
+    assert time.monotonic() - began < 30
 
 
 def test_late_data_changes_what_waits_and_leaves_what_is_decided(engine: Engine) -> None:
