@@ -79,7 +79,7 @@ class FaceApi:
             inputs = self._validator.parse(body)
         else:
             inputs = await self._in_pool(self._validator.parse, body)
-        if found := list(faults(inputs)):
+        if found := list(faults(inputs, self._settings.style_photo_bucket)):
             raise invalid_fields(found)
         return inputs
 

@@ -10,8 +10,12 @@ from serving.problems import FieldError
 from storage.objects import check_key
 
 
-def faults(inputs: Mapping[str, Any]) -> Iterator[FieldError]:
-    """What is wrong with ``user_id`` and ``photos``. No sentence quotes a value."""
+def faults(inputs: Mapping[str, Any], bucket: str) -> Iterator[FieldError]:
+    """What is wrong with ``user_id`` and ``photos``. No sentence quotes a value.
+
+    A key may begin with the bucket's name. What lies in another user's folder is refused: it would be learned
+    from, and one day forgotten, as this user's.
+    """
     keys = inputs.get("photos")
     if keys is None:
         return
@@ -24,11 +28,14 @@ def faults(inputs: Mapping[str, Any]) -> Iterator[FieldError]:
         )
     if len(set(keys)) < len(keys):
         yield FieldError("photos", "photos must name each photo once.")
+    owner = inputs.get("user_id")
     for index, key in enumerate(keys):
+        place = f"photos[{index}]"
         try:
             check_key(key)
+            if owner is not None and not key.removeprefix(f"{bucket}/").startswith(f"{owner}/"):
+                yield FieldError(place, f"{place} must lie in the user's own folder: user_id, '/', and a name.")
         except InputError as error:
-            place = f"photos[{index}]"
             yield FieldError(place, f"{place} cannot be a key of the photo bucket: {_why(error, key)}")
 
 

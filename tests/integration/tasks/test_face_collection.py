@@ -264,6 +264,21 @@ def test_forgotten_users_are_left_out_and_counted(settings: Settings, engine: En
     assert "u2" not in {one.entity for one in queue(engine)}
 
 
+def test_a_photo_of_another_users_folder_is_left_out_and_counted(settings: Settings, engine: Engine) -> None:
+    theirs, mine = shots(2, 1)
+    for shot in (theirs, mine):
+        photo_store(settings).put(shot.photo, shot.data or b"")
+    assert theirs.photo == "u0/0.jpg"
+    tell(engine, [mine])
+    with transaction(engine) as connection:
+        connection.execute(text("update user_styles set photos = photos || :also"), {"also": [theirs.photo]})
+
+    day = collect()
+
+    assert (day["examples"], day["dropped"]["in another user's folder"]) == (1, 1)
+    assert [(one.image, one.entity) for one in queue(engine)] == [(mine.photo, "u1")]
+
+
 @pytest.mark.parametrize("written", ["{}", "style-photos/{}", "/style-photos/{}", " {}"])
 def test_a_key_may_be_written_with_the_buckets_name_or_without(
     settings: Settings, engine: Engine, written: str

@@ -47,6 +47,10 @@ BAD: list[tuple[bytes, str, str]] = [
      "photos must name each photo once."),
     (body_of(user_id="u", photos=["u/../v/a.jpg"]), "photos[0]",
      "photos[0] cannot be a key of the photo bucket: it has an empty, '.' or '..' segment."),
+    (body_of(user_id="u", photos=["v/a.jpg"]), "photos[0]",
+     "photos[0] must lie in the user's own folder: user_id, '/', and a name."),
+    (body_of(user_id="u", photos=["u2/a.jpg"]), "photos[0]",
+     "photos[0] must lie in the user's own folder: user_id, '/', and a name."),
     (body_of(user_id="u", photos=["k" * 2000]), "photos[0]", "photos[0] must have at most 1024 characters."),
 ]  # fmt: skip
 
@@ -56,6 +60,11 @@ def test_what_is_wrong_is_said_with_the_field(face: Any, body: bytes, field: str
     answer = face.post("/predict", body)
     assert answer.status_code == 422
     assert answer.json()["errors"][0] == {"field": field, "message": sentence}
+
+
+@pytest.mark.parametrize("key", ["u/a.jpg", "u/2026/11/a.jpg", "style-photos/u/a.jpg"])
+def test_a_photo_of_the_users_own_folder_is_taken(face: Any, key: str) -> None:
+    assert face.post("/predict", body_of(user_id="u", photos=[key])).status_code == 200
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"x"', b"null", b"\xff\xfe"])
