@@ -42,7 +42,7 @@ OTHER_PROGRAMS = {
     "PREFECT_WORKER_QUERY_SECONDS": "Prefect", "PREFECT_SERVER_DATABASE_DRIVER": "Prefect",
     "PREFECT_SERVER_DATABASE_HOST": "Prefect", "PREFECT_SERVER_DATABASE_PORT": "Prefect",
     "PREFECT_SERVER_DATABASE_USER": "Prefect", "PREFECT_SERVER_DATABASE_PASSWORD": "Prefect",
-    "PREFECT_SERVER_DATABASE_NAME": "Prefect",
+    "PREFECT_SERVER_DATABASE_NAME": "Prefect", "FORWARDED_ALLOW_IPS": "uvicorn",
 }  # fmt: skip
 
 #: The keys of the compose specification that this file uses, with their shapes: a mistyped key is an error.
@@ -136,7 +136,7 @@ def test_the_platform_is_complete() -> None:
 
 
 def test_every_variable_is_a_setting() -> None:
-    assert {match["name"] for match in variables()} <= SETTINGS
+    assert {match["name"] for match in variables()} <= {*SETTINGS, "FORWARDED_ALLOW_IPS"}
 
 
 def test_every_value_given_to_a_container_is_read_by_something() -> None:
