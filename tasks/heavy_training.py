@@ -31,7 +31,7 @@ from tasks.runtime import now
 from tasks.training_rows import RoleRows, check_rows, check_schema, newest
 
 #: Goes up when a training of the same rows, parameters and seed gives another model than before.
-TRAINER = 1
+TRAINER = 2
 FILES, PROBLEM = "files", "problem.json"
 _ROOT = Path(__file__).parents[1]
 _DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of linux/prctl.h
