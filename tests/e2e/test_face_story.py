@@ -1,14 +1,12 @@
-"""Photos all the way, as the demo goes: uploaded, verified, versioned, trained on, asked about, forgotten."""
+"""Photos all the way, as the demo goes: uploaded, verified, versioned, trained on and asked about."""
 
 from __future__ import annotations
 
-import base64
 import json
 import subprocess
 import sys
 from typing import Any
 
-import httpx
 import pytest
 
 from config.settings import Settings
@@ -48,32 +46,3 @@ def test_a_full_version_holds_gold_and_what_the_admin_confirmed_or_corrected(
     newest = max(name for name in versions if "/full/" in name)
     shown = told(settings, "datasets", "show", newest)
     assert sum(shown["classes"].values()) == shown["rows"] > 15 * world.photos.gold_a_class
-
-
-def test_a_forgotten_user_is_in_no_version_and_the_service_goes_on(settings: Settings, world: World) -> None:
-    from storage.database import make_engine
-    from storage.objects import open_store
-
-    store = open_store(settings, settings.style_photo_bucket)
-    user = sorted({info.key.split("/")[0] for info in store.list()})[0]
-    photos = [store.get(info.key) for info in store.list(f"{user}/")]
-    told(settings, "forget", "user", user, "--yes", "--reason", "asked by letter")
-    kept = [
-        path.read_bytes()
-        for path in (settings.home / "objects" / settings.ml_artifacts_bucket).rglob("*")
-        if path.is_file()
-    ]
-    assert not any(user.encode() in data for data in kept)
-    assert not any(photo in data for photo in photos for data in kept)
-    engine = make_engine(settings)
-    try:
-        with engine.connect() as connection:
-            for table in ("candidates", "user_styles", "predictions", "image_hashes", "reviews"):
-                found = connection.exec_driver_sql(
-                    f"select count(*) from {table} t where t::text like '%%{user}%%'"
-                )
-                assert found.scalar_one() == 0, table
-    finally:
-        engine.dispose()
-    body = {"images": [base64.b64encode(photos[0]).decode()]}
-    assert httpx.post(f"http://127.0.0.1:{settings.face_port}/predict", json=body).status_code == 200

@@ -24,7 +24,7 @@ from tests.integration.conftest import BIN
 from tests.integration.flows.conftest import PREFECT_SOCKETS
 
 pytestmark = PREFECT_SOCKETS
-NAMES = ["build-datasets-monthly", "collect-daily", "retrain-viral"]
+NAMES = ["build-datasets-monthly", "collect-daily", "retrain-face", "retrain-viral"]
 
 
 @pytest.fixture
@@ -130,8 +130,8 @@ def test_the_parameters_are_explained_in_the_ui(deployed: Settings, prefect_clie
 
 def test_an_unknown_deployment_and_a_wrong_parameter_are_named(deployed: Settings) -> None:
     with FlowClient(deployed) as client:
-        with pytest.raises(FlowError, match=r"no deployment 'retrain-face'.*collect-daily"):
-            client.start("retrain-face")
+        with pytest.raises(FlowError, match=r"no deployment 'retrain-nothing'.*collect-daily"):
+            client.start("retrain-nothing")
         with pytest.raises(FlowError, match="families"):
             client.start("collect-daily", {"families": 5})
         with pytest.raises(FlowError, match=r"collect-daily takes no month.*It takes date, until, families"):
