@@ -154,13 +154,16 @@ def check_range(start: int, length: int) -> None:
         raise InputError(f"A range begins at 0 or later and has no negative length, not {start}+{length}.")
 
 
-def open_store(settings: Settings, bucket: str | None = None, *, retries: int = 4) -> ObjectStore:
+def open_store(
+    settings: Settings, bucket: str | None = None, *, retries: int = 4, timeout: float = 30.0
+) -> ObjectStore:
     """The store of ``bucket`` (default: the bucket of datasets and artifacts). Reaches nothing yet.
 
     Args:
         settings: where it is.
         bucket: which one.
         retries: how often an S3 server that does not answer is asked again.
+        timeout: seconds to wait for its next bytes.
 
     Raises:
         SettingsError: an S3 endpoint is set without credentials, or is not an address.
@@ -185,6 +188,7 @@ def open_store(settings: Settings, bucket: str | None = None, *, retries: int = 
         secure=settings.minio_secure,
         region=settings.minio_region,
         retries=retries,
+        timeout=timeout,
     )
 
 

@@ -19,12 +19,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from config.errors import InputError, ObjectNotFound, StoreError
+from config.errors import InputError, ObjectNotFound, StoreError, StoreUnavailable
 from config.settings import Settings
 from models.images.decode import ImageInvalid, thumbnail
 from models.images.limits import ImageLimits
 from serving.admin.access import require
-from serving.admin.parts import parts, settings
+from serving.admin.parts import PATIENCE_SECONDS, parts, settings
 from storage.candidates import Candidate, get
 from storage.objects import ObjectStore, open_store
 
@@ -91,11 +91,13 @@ class Photos:
         self._limits = ImageLimits(settings.image_max_bytes, settings.image_max_pixels)
         self._decoding = BoundedSemaphore(os.cpu_count() or 1)
         self.cache = PhotoCache()
+        self._away_until = 0.0
 
     @cached_property
     def store(self) -> ObjectStore:
-        """The users' uploads."""
-        return open_store(self._settings, self._settings.style_photo_bucket)
+        """The users' uploads; a browser asks again by itself."""
+        bucket = self._settings.style_photo_bucket
+        return open_store(self._settings, bucket, retries=0, timeout=PATIENCE_SECONDS)
 
     def picture(self, candidate: Candidate, size: int) -> bytes:
         """The candidate's photo as a JPEG whose longest side has at most ``size`` pixels.
@@ -108,13 +110,25 @@ class Photos:
         key = (candidate.id, image, size)
         made = self.cache.get(key)
         if made is None:
-            if self.store.stat(image).size > self._limits.max_bytes:
-                raise ImageInvalid("file too large")
-            data = self.store.get(image)
+            data = self._fetched(image)
             with self._decoding:
                 made = thumbnail(data, self._limits, size)
             self.cache.put(key, made)
         return made
+
+    def _fetched(self, image: str) -> bytes:
+        """The upload. A store that did not answer is left alone for a moment: a page asks for a hundred photos,
+        and threads that all wait for it would be missing for everything else.
+        """
+        if monotonic() < self._away_until:
+            raise StoreUnavailable("The store of photos has just not answered.")
+        try:
+            if self.store.stat(image).size > self._limits.max_bytes:
+                raise ImageInvalid("file too large")
+            return self.store.get(image)
+        except StoreUnavailable:
+            self._away_until = monotonic() + PATIENCE_SECONDS
+            raise
 
 
 @require("viewer")

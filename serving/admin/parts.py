@@ -18,6 +18,8 @@ from tasks.platform import Platform
 POOL_SIZE = 4
 #: No page waits longer than this for a part that is away.
 PATIENCE_SECONDS = 3
+#: Reading a large version may take longer; without a single byte for so long, the store is away.
+STORE_SECONDS = 10.0
 
 
 class AdminParts(Platform):
@@ -31,7 +33,7 @@ class AdminParts(Platform):
     @cached_property
     def store(self) -> ObjectStore:
         """The bucket of datasets; a person asks again by themselves."""
-        return open_store(self.settings, retries=0)
+        return open_store(self.settings, retries=0, timeout=STORE_SECONDS)
 
     @cached_property
     def reading(self) -> Registry:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from time import monotonic
 from typing import Any
 
 import httpx
@@ -14,6 +17,7 @@ from PIL import Image
 from sqlalchemy import Engine, text
 
 from config.settings import Settings
+from serving.admin.parts import PATIENCE_SECONDS
 from storage.admin_sessions import find_session
 from storage.candidates import Candidate, Filter, counts, decide_many, page
 from storage.database import transaction
@@ -276,3 +280,26 @@ def test_sizes_are_few(ana: Visitor, engine: Engine) -> None:
     assert widths == [160, 160, 192, 192]
     assert ana.get(f"/media/photo/{first.id}?size=x").status_code == 422
     assert ana.get(f"/media/photo/{10**30}").status_code == 404
+
+
+def test_a_store_that_never_answers_holds_up_photos_for_a_moment_and_nothing_else(
+    settings: Settings, engine: Engine
+) -> None:
+    index_photos(settings, engine, 60, pictures=0)
+    with socket.create_server(("127.0.0.1", 0), backlog=200) as mute:
+        where = {
+            "minio_endpoint": f"http://127.0.0.1:{mute.getsockname()[1]}", "minio_root_user": "x",
+            "minio_root_password": type(settings.db_password)("a secret"),
+        }  # fmt: skip
+        with (
+            served(settings.model_copy(update=where)) as pages,
+            httpx.Client(base_url=pages.url, trust_env=False, timeout=60) as client,
+            ThreadPoolExecutor(60) as pool,
+        ):
+            visitor = Visitor(client, engine, "ana", "verifier")
+            begun = monotonic()
+            addresses = [f"/media/photo/{one.id}?size=160" for one in page(engine, Filter("face"), limit=60)]
+            photos = [pool.submit(visitor.get, address) for address in addresses]
+            assert visitor.get("/verify/face").status_code == 200
+            assert {photo.result().status_code for photo in photos} == {503}
+            assert monotonic() - begun < 5 * PATIENCE_SECONDS
