@@ -33,7 +33,7 @@ def finish(
     """Export, quantise if asked and free, and calibrate; every process of a group gets the same.
 
     Whether 8 bits are used is settled by accuracy alone: which is quicker would be another answer on another
-    day. That 8 bits are quicker was measured (benchmarks/face_bench.py), and is why ``int8`` is on by default.
+    day. That 8 bits are quicker was measured (benchmarks/face_training_bench.py): hence ``int8`` by default.
     """
     sample = _sample(train)
     exported = group.from_leader(export(fitted.net, sample) if group.leads else None)
