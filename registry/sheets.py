@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from config.errors import ModelNotFound, RegistryError
 from registry.api import MlflowApi
 
-#: The sheet, and the list of the entities that are on it.
+#: The sheet, and the list of what is on it (``registry.plots.shown_in_mistakes``).
 SHEET, LISTING = "plots/mistakes.png", "plots/mistakes.json"
 _PAGE = 200
 
@@ -58,8 +58,8 @@ def _shows(api: MlflowApi, run_id: str, place: str, entities: Collection[str]) -
     if LISTING not in there:
         return True
     try:
-        shown = json.loads(api.download(_path(place, LISTING)))["entities"]
-        return not set(entities).isdisjoint(shown)
+        shown = json.loads(api.download(_path(place, LISTING)))
+        return not set(entities).isdisjoint(str(one["entity"]) for one in shown)
     except (ValueError, KeyError, TypeError):
         return True
 

@@ -14,8 +14,9 @@ from models.family import Evaluation, Predictor, get_family
 from registry.gate import GateResult, decide
 from registry.records import LoadedModel, ModelVersion
 from storage.datasets.manifest import Manifest
+from storage.erasure import is_erased, rows_guard
 from tasks.heavy_training import checkpoints_of, fit_heavy, stream_rows
-from tasks.platform import platform
+from tasks.platform import Platform, platform
 from tasks.policy import computed, networked
 from tasks.training_rows import RoleRows, check_rows, check_schema, newest
 
@@ -127,13 +128,14 @@ def log_challenger(
 ) -> ModelVersion:
     """Log run, figures, plots and files to MLflow and register the version; once for each ``key``.
 
-    What the training kept of its progress is of no more use then.
+    What the training kept of its progress is of no more use then. Pictures of people who were forgotten while
+    it ran are not shown; an erasure that begins now waits, and then finds the sheet.
     """
-    with platform() as parts:
+    with platform() as parts, rows_guard(parts.engine, family):
         version = parts.registry.log_training(
             family=family,
             predictor=challenger,
-            evaluation=scores.challenger,
+            evaluation=_without_forgotten(parts, scores.challenger),
             comparison=scores.comparison,
             dataset=rows.dataset,
             dataset_sha256=rows.dataset_sha256,
@@ -146,6 +148,14 @@ def log_challenger(
         if found.heavy:
             checkpoints_of(found, rows, params or {}, parts.settings).clear()
     return version
+
+
+def _without_forgotten(parts: Platform, evaluation: Evaluation) -> Evaluation:
+    """``evaluation`` without pictures of people who are forgotten."""
+    people = sorted({one.entity for one in evaluation.mistakes})
+    erased = is_erased(parts.engine, parts.settings, people)
+    kept = tuple(one for one in evaluation.mistakes if one.entity not in erased)
+    return dataclasses.replace(evaluation, mistakes=kept) if erased else evaluation
 
 
 @networked("judge")

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from config.settings import Settings
 from models.face.predictor import FacePredictor
-from models.family import get_family
+from models.family import Evaluation, Mistake, get_family
 from registry.registry import Registry
+from storage.database import transaction
 from storage.datasets.repository import DatasetRepository
+from storage.erasure import remember, subject_hash
 from storage.objects import open_store
 from tests.face_world import CLASSES, TINY, face_rows
 from tests.integration.conftest import _forget_versions
@@ -82,9 +86,9 @@ def test_a_face_model_is_trained_from_photos_judged_by_its_own_floors_and_promot
 def test_the_run_log_tells_each_epoch_and_the_run_shows_whose_photos_were_answered_wrong(
     face: None, flow_settings: Settings, registry: Registry, datasets: DatasetRepository
 ) -> None:
-    named_wrong = face_rows(1, 4, split="test")
+    named_wrong = face_rows(2, 4, split="test")
     place = named_wrong.schema.get_field_index("label")
-    turned = pa.array([*CLASSES[1:], CLASSES[0]])
+    turned = pa.array([*CLASSES[1:], CLASSES[0]] * 2)
     publish(datasets, named_wrong.set_column(place, named_wrong.schema.field("label"), turned))
 
     summary = retrain()
@@ -96,5 +100,35 @@ def test_the_run_log_tells_each_epoch_and_the_run_shows_whose_photos_were_answer
     assert "72 training photos" in told
     assert summary["dataset"] == "face/full/2026-10.r2"
     shown = json.loads(artifact(flow_settings, registry, "1", "plots/mistakes.json"))
-    assert "user-4-0" in {one["entity"] for one in shown}
+    assert {"user-4-0", "user-4-1"} <= {one["entity"] for one in shown}
     assert artifact(flow_settings, registry, "1", "plots/mistakes.png").startswith(b"\x89PNG")
+
+
+def test_a_person_who_is_forgotten_while_a_training_runs_is_not_on_its_sheet(
+    flow_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tasks import training
+    from tasks.platform import Platform
+    from tasks.training_rows import RoleRows
+
+    logged: list[Evaluation] = []
+    parts = Platform(flow_settings)
+    monkeypatch.setattr(Registry, "log_training", lambda _self, **given: logged.append(given["evaluation"]))
+    mistakes = tuple(
+        Mistake(np.zeros((2, 2, 3), np.uint8), *CLASSES[:2], 0.9, user) for user in ("anna", "bob")
+    )
+    nothing = np.zeros(0)
+    measured = Evaluation(
+        {}, {}, {}, CLASSES, np.zeros((3, 3)), [], nothing, nothing, {}, rows=0, mistakes=mistakes
+    )
+    rows = RoleRows(face_rows(1), face_rows(1), face_rows(1), "face/full/2026-10", "0" * 64)
+    try:
+        with transaction(parts.engine) as connection:
+            subject = subject_hash(flow_settings, "anna")
+            remember(connection, subject, requested_by="ada", reason=None, at=datetime.now(UTC))
+        predictor: Any = None
+        training.log_challenger.fn("face", predictor, training.Scores(measured, None, None), rows, None, "key")
+    finally:
+        parts.close()
+
+    assert [one.entity for one in logged[0].mistakes] == ["bob"]

@@ -13,6 +13,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from sqlalchemy import insert, text
@@ -21,7 +22,9 @@ from typer.testing import CliRunner
 from cli.main import app
 from config.errors import InputError, VersionErased
 from config.settings import Settings
+from models.family import Mistake
 from models.viral.schema import EXAMPLE_SCHEMA as VIRAL_SCHEMA
+from registry.plots import shown_in_mistakes
 from storage import reviews, tables
 from storage.bulk import load_snapshots
 from storage.database import transaction
@@ -366,7 +369,8 @@ def _log_sheet(world: World, folder: Path, people: list[str]) -> str:
     plots = folder / uuid.uuid4().hex / "plots"
     plots.mkdir(parents=True)
     (plots / "mistakes.png").write_bytes(b"a picture of them")
-    (plots / "mistakes.json").write_text(json.dumps({"entities": people}))
+    shown = [Mistake(np.zeros((2, 2, 3), np.uint8), "Soft", "Warm", 0.9, person) for person in people]
+    (plots / "mistakes.json").write_text(json.dumps(shown_in_mistakes(shown)))
     (plots / "confusion.png").write_bytes(b"figures")
     client.log_artifacts(run.info.run_id, str(plots.parent))
     client.set_terminated(run.info.run_id)
