@@ -18,7 +18,8 @@ def training_rows(examples: Rows, options: FaceOptions) -> tuple[Rows, Rows, Row
     Rows of a class that is no longer among ``options.classes`` are left out.
 
     The same picture may still be there under two names: as gold and as an upload, or by two users where an
-    admin has let a duplicate pass. It stays where it measures: valid is without what test has, train without either.
+    admin has let a duplicate pass. It stays where it measures: valid is without what test has, train without
+    either.
     """
     known = pc.is_in(examples["label"], value_set=pa.array(options.classes, pa.string()))
     train, valid, test = (
