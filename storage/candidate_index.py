@@ -35,8 +35,9 @@ class Waiting(NamedTuple):
 def index_candidates(engine: Engine, family: str, day: date, dataset: str, rows: Iterable[IndexRow]) -> int:
     """Make the index say of ``day`` what ``rows`` say; returns how many rows changed.
 
-    What an admin has decided stays decided. A candidate that waits gets a new revision where what is shown of
-    it changed, so that nobody confirms what they have not seen; one no longer among ``rows`` is removed.
+    What an admin has decided stays decided, also where the row was not here then. A candidate that waits gets a
+    new revision where what is shown of it changed, so that nobody confirms what they have not seen; one no
+    longer among ``rows`` is removed.
     One that is there already keeps its place until :func:`rerank`. Doing it again changes nothing.
 
     Raises:
@@ -104,6 +105,8 @@ def _joined(pattern: str, names: Sequence[str] = NAMES) -> Composable:
 _SHOWN = ("label", "confidence", "flag", "set_aside", "image", "values")
 #: What a row that is there takes over; its place in the order is :func:`rerank`'s.
 _KEPT = ("day", "dataset", *(name for name in NAMES if name not in ("candidate", "rank", "cluster")))
+#: Of a decision that was made before its row was here (on the command line, or before there was an index).
+_DECISION = ("corrected_label", "decided_by", "decided_at")
 _STAGE = """
     create temporary table stage_candidates on commit drop as
     select candidate, entity, label, confidence, margin, flag, kind, set_aside, image, "values", rank, cluster
@@ -122,19 +125,30 @@ _REMOVE = """
 """
 _UPSERT = SQL(
     """
-    insert into candidates (family, day, dataset, {names}, state, revision)
-    select %(family)s, %(day)s, %(dataset)s, {names},
-        case when set_aside then 'aside' else 'waiting' end, 0
-    from stage_candidates order by rank, cluster, candidate
+    with decided as (
+        select distinct on (candidate) candidate, decision, {decision} from reviews
+        where family = %(family)s and candidate in (select candidate from stage_candidates)
+        order by candidate, decided_at desc, id desc
+    )
+    insert into candidates (family, day, dataset, {names}, state, {decision}, revision)
+    select %(family)s, %(day)s, %(dataset)s, {staged},
+        coalesce(d.decision, case when s.set_aside then 'aside' else 'waiting' end), {decision}, 0
+    from stage_candidates s left join decided d on d.candidate = s.candidate and d.decision <> 'withdraw'
+    order by s.rank, s.cluster, s.candidate
     on conflict (family, candidate) do update set
-        {taken},
-        state = case when candidates.state = any(%(open)s) then excluded.state else candidates.state end,
+        {taken}, {decided},
         revision = candidates.revision
             + (candidates.state = any(%(open)s) and ({shown}) is distinct from ({shown_now}))::int
     where ({kept}) is distinct from ({kept_now})
     """
 ).format(
     names=_joined("{}"),
+    staged=_joined("s.{}"),
+    decision=_joined("{}", _DECISION),
+    decided=_joined(
+        "{} = case when candidates.state = any(%(open)s) then excluded.{} else candidates.{} end",
+        ("state", *_DECISION),
+    ),
     taken=_joined("{} = excluded.{}", _KEPT),
     shown=_joined("candidates.{}", _SHOWN),
     shown_now=_joined("excluded.{}", _SHOWN),

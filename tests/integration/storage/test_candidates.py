@@ -328,6 +328,30 @@ def test_a_day_of_many_photos_is_indexed_again_in_seconds_with_little_memory(
     assert time.monotonic() - began < 30
 
 
+def test_what_was_decided_before_it_was_indexed_does_not_wait_again(engine: Engine) -> None:
+    for decision, image in (("accept", "u1/p"), ("correct", "u2/p"), ("correct", "u3/p")):
+        reviews.decide(
+            engine, family="face", candidates=[f'["{image}"]'], decision=decision,  # type: ignore[arg-type]
+            corrected_label="Warm" if decision == "correct" else None, decided_by="ana", decided_at=AT,
+        )  # fmt: skip
+    with transaction(engine) as connection:
+        connection.execute(
+            text(
+                "insert into reviews (family, candidate, decision, decided_by, decided_at)"
+                " select family, candidate, 'withdraw', decided_by, decided_at from reviews"
+                " where candidate = '[\"u3/p\"]'"
+            )
+        )
+    index(engine, [row(f"u{n}/p", rank=n / 10) for n in range(1, 5)])
+
+    states = [
+        (one.state, one.corrected_label, one.decided_by, one.decided_at)
+        for one in candidates.page(engine, Filter("face", state="any"), limit=9)
+    ]
+    waits = ("waiting", None, None, None)
+    assert states == [("accept", None, "ana", AT), ("correct", "Warm", "ana", AT), waits, waits]
+
+
 def test_late_data_changes_what_waits_and_leaves_what_is_decided(engine: Engine) -> None:
     index(engine, [row("a/1"), row("b/1"), row("c/1"), row("d/1"), row("e/1")])
     decide(engine, [only(engine, "a/1"), only(engine, "b/1")], "accept")
