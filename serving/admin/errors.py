@@ -32,6 +32,7 @@ STATUS: tuple[tuple[type[errors.AssayError], int], ...] = (
     (errors.DatabaseUnavailable, 503),
     (errors.StoreUnavailable, 503),
     (errors.RegistryUnavailable, 503),
+    (errors.RegistryError, 409),
     (errors.FlowUnavailable, 503),
     (errors.FlowError, 422),
     (errors.AssayError, 500),

@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from config.errors import AssayError, InputError
 from models.family import FAMILIES, Family, get_family
+from registry.lineage import previous_version
 from registry.records import ModelVersion
 from serving.admin.access import SAFE, moment, require
 from serving.admin.asking import ask, problems, together
@@ -140,17 +141,20 @@ def rollback(request: Request) -> Response:
     production = found.reading.production(known.name)
     current = production.version if production else None
     earlier = list(dict.fromkeys(move.to_version for move in history if move.to_version != current))
-    context: dict[str, Any] = {"family": known, "production": production, "earlier": earlier}
+    before = previous_version((move.action, move.to_version) for move in reversed(history))
+    context: dict[str, Any] = {
+        "family": known, "production": production, "earlier": earlier, "before": before,
+    }  # fmt: skip
     if request.method in SAFE:
-        return page(
-            request, "model_rollback.html", **context, to=request.query_params.get("to", ""), reason="",
-            problem=None,
-        )  # fmt: skip
+        to = request.query_params.get("to") or before or ""
+        return page(request, "model_rollback.html", **context, to=to, reason="", problem=None)
     reason, to = _reason(request), str(request.state.form.get("to") or "")
     try:
         _require_reason(reason)
+        if not to:  # "one back" would be two, where somebody else has just gone one back
+            raise InputError("Choose the version to go back to.")
         move = found.registry.rollback(
-            known.name, actor=request.state.user.name, reason=reason, to=to or None, at=moment()
+            known.name, actor=request.state.user.name, reason=reason, to=to, at=moment()
         )
     except AssayError as error:
         return page(

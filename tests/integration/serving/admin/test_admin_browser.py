@@ -294,6 +294,25 @@ def test_promoting_and_rolling_back_with_a_reason(watched: Page, house: House) -
     ]  # fmt: skip
 
 
+def test_of_two_who_roll_back_at_once_the_second_goes_no_further(house: House) -> None:
+    for number in ("2", "3"):
+        house.registry.promote("viral", number, actor="test", reason="x", force=True, at=AT)
+    contexts = [house.context("admin") for _ in range(2)]
+    first, second = pages = [context.new_page() for context in contexts]
+    for page in pages:
+        page.goto(f"{house.url}/models/viral/rollback")
+        expect(page.get_by_label("Go back to")).to_have_value("2")
+        page.get_by_label("Why").fill("both saw it fail")
+    first.get_by_role("button", name="Roll back").click()
+    expect(first.get_by_text("Version 2 of viral is in production again.")).to_be_visible()
+    second.get_by_role("button", name="Roll back").click()
+    expect(second.get_by_role("alert")).to_contain_text("Version 2 of 'viral' is in production already.")
+    assert house.registry.production("viral").version == "2"  # type: ignore[union-attr]
+    for context in contexts:
+        context.close()
+    house.registry.rollback("viral", actor="test", reason="as it was", to="1", at=AT)
+
+
 def test_a_version_that_the_gate_refused_needs_the_tick(watched: Page, house: House) -> None:
     page = watched
     page.goto(f"{house.url}/models/viral/3/promote")
