@@ -45,7 +45,7 @@ export class List {
     const cells = ["key", "label", "reason", ...this.columns].map((name, place) =>
       h("span", { role: "columnheader", class: place > 2 ? "v-num" : `v-${name}` }, words(name)));
     root.prepend(h("div", { class: "v-row v-headrow", role: "row", "aria-rowindex": 1 }, cells));
-    root.style.setProperty("--v-columns", String(this.columns.length));
+    root.style.setProperty("--v-columns", String(Math.max(1, this.columns.length)));
   }
 
   /** @returns {number} lines that fit into view */

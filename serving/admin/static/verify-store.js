@@ -115,6 +115,7 @@ export class Store {
 
   /** Begin a range at a place. @param {number} place @param {boolean} [sticky] */
   beginRange(place, sticky = false) {
+    if (!this.items.length) return;
     this.anchor = place;
     this.sticky = sticky;
     this.before = new Set(this.selection);

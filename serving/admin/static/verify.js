@@ -225,6 +225,7 @@ function pick(place, event) {
 }
 
 function toggleRange() {
+  if (!store.items.length) return;
   if (store.sticky) store.endRange();
   else store.beginRange(Math.max(0, store.focus), true);
   notices.say(!store.sticky ? `${number(store.selection.size)} selected` : "Selecting: move to the end of the range");

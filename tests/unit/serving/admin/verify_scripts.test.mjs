@@ -106,6 +106,13 @@ test("a range grows and shrinks with the focus, beside what was selected before"
   assert.deepEqual(store.targets.map((item) => item.id), [2, 3, 4]);
 });
 
+test("an empty list has no range, and no fault", () => {
+  const store = filled(0);
+  store.beginRange(0, true);
+  store.moveTo(3, true);
+  assert.deepEqual([store.sticky, store.selection.size], [false, 0]);
+});
+
 test("candidates that come twice stay where they are", () => {
   const store = filled(3);
   store.append([one(2), one(3)]);
