@@ -230,12 +230,16 @@ class _Training:
         return nf.normalize(self.model.centroids.detach(), dim=1).cpu().numpy()
 
     def _means(self) -> np.ndarray:
-        """(classes, d) the direction of the mean embedding of each class's training crops."""
+        """(classes, d) the direction of the mean embedding of each class's training crops; of a class of which
+        no photo can be opened, the learned point.
+        """
         sums = np.zeros(tuple(self.model.centroids.shape))
         for part, labels in self._embedded(self.train):
             np.add.at(sums, labels, part)
         sums = self.group.total(sums)
-        return (sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+        lengths = np.linalg.norm(sums, axis=1, keepdims=True)
+        means = sums / np.maximum(lengths, 1e-12)
+        return np.where(lengths > 0, means, self._learned()).astype(np.float32)
 
     # -- the end -----------------------------------------------------------------------------------------
     def _finished(self) -> Fitted:

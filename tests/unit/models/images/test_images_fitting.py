@@ -178,3 +178,13 @@ def test_rare_classes_weigh_more_and_the_mean_over_photos_stays_one() -> None:
 def test_a_wrong_parameter_is_named(params: dict[str, object], sentence: str) -> None:
     with pytest.raises(TrainingError, match=sentence):
         parse_params(params)
+
+
+def test_a_class_of_which_no_photo_can_be_opened_has_a_point_of_its_own_all_the_same() -> None:
+    context = TrainingContext(device="cpu")
+    few = FitParams(size=SIZE, width=4, embedding=8, epochs=1, batch=8, patience=4)
+
+    fitted = fit_classifier(stripes(60, 1), stripes(24, 2), CLASSES + 1, few, 7, context)
+
+    assert fitted.facts["centroids"] == "means"
+    np.testing.assert_allclose(np.linalg.norm(fitted.centroids, axis=1), 1.0, rtol=1e-5)
