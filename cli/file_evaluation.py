@@ -75,6 +75,8 @@ def evaluate_files(
     options = _with_their_classes(options, files, tables)
     chosen, examples = _with_enough(family, tables, options, fixed=fixed)
     notes = _notes(family, options, chosen, examples)
+    if family.heavy and "valid" not in files:
+        notes.append(f"{examples['valid'].num_rows:,} of the training examples calibrate the model.")
     for role in ("train", "test"):
         if examples[role].num_rows == 0:
             raise _no_examples(rows[role], role, chosen)

@@ -35,7 +35,7 @@ def main() -> int:
         with steps.step("Verify photos, as an admin does in the pages") as progress:
             verify(settings, as_of, progress)
         with steps.step("Build the monthly dataset versions") as progress:
-            versions = build(settings, as_of, progress)
+            versions = build(settings, as_of, size.days, progress)
         with steps.step("Retrain viral, and promote it if it is better") as progress:
             version = retrain(settings, progress)
         with steps.step("Retrain face, and promote it if it is better") as progress:

@@ -120,7 +120,7 @@ def _face(pen: _Pen, person: Person) -> None:
     pen.ellipse(0, 0, 1, 1, pen.tone(1))
     for side in (-1, 1):
         middle = side * person.eyes
-        pen.ellipse(middle, -0.13, 0.30, 0.12, pen.tone(0.72))
+        pen.ellipse(middle, -0.14, 0.31, 0.13, pen.tone(0.62))
         pen.ellipse(middle, -0.12, 0.20, 0.07, (245, 245, 242))
         pen.ellipse(middle, -0.12, 0.10, 0.072, (52, 38, 32))
         pen.ellipse(side * 0.56, 0.28, 0.25, 0.13, pen.tone(1.05))
@@ -131,7 +131,7 @@ def _face(pen: _Pen, person: Person) -> None:
 
 def _front(pen: _Pen, look: Look) -> None:
     pen.draw.chord([pen.at(-1.03, -1.06), pen.at(1.03, 0.28)], 200, 340, fill=rgb(look.hair))
-    dark = rgb(look.hair, 0.55)
+    dark = rgb(look.hair, min(0.55, 0.35 / look.hair[2]))
     for side in (-1, 1):
         inner, outer = -0.26 + 0.07 * look.brows, -0.28 - 0.05 * look.brows
         pen.line([(side * 0.17, inner), (side * 0.44, -0.31), (side * 0.70, outer)], dark, 0.08)

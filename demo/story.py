@@ -77,14 +77,11 @@ def import_world(settings: Settings, as_of: date, size: WorldSize) -> str:
     )
 
 
-def months_before(as_of: date, count: int) -> list[str]:
-    """The ``count`` whole months before ``as_of``, oldest first, as YYYY-MM."""
-    months = []
-    first = as_of.replace(day=1)
-    for _ in range(count):
-        first = (first - timedelta(days=1)).replace(day=1)
-        months.append(first.strftime("%Y-%m"))
-    return months[::-1]
+def months_of(as_of: date, days: int) -> list[str]:
+    """The months that ``days`` days before ``as_of`` lie in and that are over, oldest first, as YYYY-MM."""
+    first = as_of - timedelta(days=days)
+    months = {f"{first + timedelta(days=number):%Y-%m}" for number in range(days)}
+    return sorted(months - {f"{as_of:%Y-%m}"})
 
 
 def collect(settings: Settings, as_of: date, size: WorldSize, progress: Progress) -> None:
@@ -95,9 +92,9 @@ def collect(settings: Settings, as_of: date, size: WorldSize, progress: Progress
     progress.done(f"{size.days} versions of candidates, one a day")
 
 
-def build(settings: Settings, as_of: date, progress: Progress) -> list[str]:
-    """Build the versions of the last two whole months; their names."""
-    months = months_before(as_of, 2)
+def build(settings: Settings, as_of: date, days: int, progress: Progress) -> list[str]:
+    """Build the versions of the months that are over, of ``days`` days; the names of viral's last two."""
+    months = months_of(as_of, days)
     for month in months:
         run_flow(
             settings,
@@ -105,9 +102,9 @@ def build(settings: Settings, as_of: date, progress: Progress) -> list[str]:
             {"month": month},
             on_log=lambda line: progress.say(line.message),
         )
-    names = [f"{family}/full/{month}" for family in FAMILIES for month in months]
-    progress.done(", ".join(names))
-    return [name for name in names if name.startswith("viral/")]
+    families = " and ".join(FAMILIES)
+    progress.done(f"verified and full of {families} for {', '.join(months)}")
+    return [f"viral/full/{month}" for month in months[-2:]]
 
 
 def retrain(

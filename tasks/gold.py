@@ -220,7 +220,9 @@ class _Adding:
 
     def _refused(self, photo: FolderPhoto) -> str | None:
         if photo.label not in self._options.classes:
-            return f"no such class: {photo.label}"
+            alike = [name for name in self._options.classes if name.casefold() == photo.label.casefold()]
+            meant = f" (did you mean {alike[0]}?)" if alike else ""
+            return f"no such class: {photo.label}{meant}"
         if photo.person is not None and self._forgotten(photo.person):
             return "of a forgotten person"
         return None

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Name = Annotated[str, typer.Argument(help="Name to log in with, such as ada.")]
-Role = Annotated[str, typer.Option(help="viewer reads; verifier also decides; admin does the rest.")]
+_ROLES = "viewer reads; verifier also decides; admin does the rest."
+Role = Annotated[str, typer.Option(help=_ROLES)]
+FirstRole = Annotated[str | None, typer.Option("--role", help=_ROLES)]
 FromStandardInput = Annotated[
     bool, typer.Option("--password-stdin", help="Read the password from standard input, its first line.")
 ]
@@ -29,16 +31,21 @@ app = typer.Typer(
 
 @app.command()
 def create(
-    name: Name, role: Role = "admin", password_stdin: FromStandardInput = False, generate: Generate = False
+    name: Name, role: FirstRole = None, password_stdin: FromStandardInput = False, generate: Generate = False
 ) -> None:
-    """Make an account. The password is asked for twice, hidden."""
+    """Make an account. The password is asked for twice, hidden.
+
+    Without a role the first account is an admin, and those after it are verifiers.
+    """
     from datetime import UTC, datetime
 
-    from storage.accounts import check_role, create_account
+    from storage.accounts import check_role, create_account, list_accounts
 
-    check_role(role)
+    if role is not None:
+        check_role(role)
     password = _password(name, from_standard_input=password_stdin, generate=generate)
     with _engine() as engine:
+        role = role or ("verifier" if list_accounts(engine) else "admin")
         made = create_account(engine, name=name, role=role, password=password, at=datetime.now(UTC))
     say(f"{made.name} may log in as {made.role}.")
     if generate:

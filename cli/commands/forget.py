@@ -83,7 +83,12 @@ def _print(done: Forgotten) -> None:
     for sentence in done.left:
         say(f"Left: {sentence}")
     if done.complete:
-        say("The user is forgotten, and left out from now on.")
+        if done.removed:
+            say("The user is forgotten, and left out from now on.")
+        else:
+            say(
+                "Nothing was found under that id: is it written right? It is left out from now on all the same."
+            )
     say(NOT_OURS)
 
 

@@ -69,7 +69,7 @@ def world(platform: Platform) -> World:
     import_photos(settings, today, photos, quiet)
     collect(settings, today, size, quiet)
     verify(settings, today, quiet)
-    build(settings, today, quiet)
+    build(settings, today, size.days, quiet)
     return World(today, size, photos, retrain(settings, quiet), retrain_face(settings, quiet))
 
 
