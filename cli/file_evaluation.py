@@ -105,6 +105,7 @@ def read_folder_rows(family: Family, path: Path, options: Any) -> FileRows:
         InputError: the family has no pictures, or the folder has none.
     """
     import pyarrow as pa
+
     from tasks.image_folders import read_folder
 
     if not family.heavy:

@@ -29,6 +29,8 @@ from storage.reviews import Review, candidate_key, latest_decisions
 Correct = Callable[[pa.RecordBatch, Mapping[int, str]], pa.RecordBatch]
 
 PERIOD = re.compile(r"\d{4}-\d{2}(-\d{2})?")
+#: A picture that could be opened has one.
+WIDTH = "width"
 _NUMBER = re.compile(r"\d[\d,.]*\d|\d")
 
 
@@ -44,6 +46,7 @@ class Flagged:
         flag: why an admin should look, or why it was set aside.
         review: the decision that counts, if there is one.
         aside: whether it was set aside, and waits only for who asks for it.
+        picture: whether there is something to learn from; not where its picture cannot be opened.
     """
 
     candidate: str
@@ -53,6 +56,7 @@ class Flagged:
     flag: str | None
     review: Review | None
     aside: bool = False
+    picture: bool = True
 
     @property
     def name(self) -> str:
@@ -85,19 +89,21 @@ def flagged(
             candidate = candidate_key(key.values())
             aside = family.review == "all" and row["flag"] is not None
             found[candidate] = Flagged(
-                candidate, manifest.name, key, row["label"], row["flag"], decided.get(candidate), aside
-            )
+                candidate, manifest.name, key, row["label"], row["flag"], decided.get(candidate), aside,
+                row.get(WIDTH, 0) is not None,
+            )  # fmt: skip
     return list(found.values())
 
 
 def _rows(datasets: DatasetRepository, family: Family, manifest: Manifest) -> list[dict[str, Any]]:
-    """Key, label and flag of each row of ``manifest`` that needs an admin."""
+    """Key, label and flag of each row of ``manifest`` that needs an admin; the width where rows are pictures."""
     if family.review == "flagged" or "predicted_class" not in manifest.columns:
         label = family.label
     else:
         label = "predicted_class"  # nobody has given it a label yet
-    table = pa.Table.from_batches(datasets.skim(manifest, [*family.key, label, "flag"]))
-    table = table.rename_columns([*family.key, "label", "flag"])
+    also = [WIDTH] if family.heavy and WIDTH in manifest.columns else []
+    table = pa.Table.from_batches(datasets.skim(manifest, [*family.key, label, "flag", *also]))
+    table = table.rename_columns([*family.key, "label", "flag", *also])
     if family.review == "flagged":
         table = table.filter(pc.is_valid(table["flag"]))
     return table.to_pylist()
@@ -165,7 +171,16 @@ def check_label(family: Family, settings: Settings, label: str) -> None:
 
 
 def check_decision(family: Family, decision: str, chosen: Sequence[Flagged]) -> None:
-    """Raise InputError where ``decision`` confirms a class that nobody has predicted."""
+    """Raise InputError where ``decision`` confirms a class that nobody has predicted, or gives one to a picture
+    that cannot be opened.
+    """
+    blank = [one for one in chosen if not one.picture]
+    if decision in ("accept", "correct") and blank:
+        others = f", nor of {len(blank) - 1:,} more" if len(blank) > 1 else ""
+        raise InputError(
+            f"The picture of '{blank[0].name}' cannot be opened{others}: nothing can be learned from it.",
+            hint="It can only be rejected, with --reject; --key and --reason choose among the others.",
+        )
     nameless = [one for one in chosen if one.label is None]
     if family.review == "all" and decision == "accept" and nameless:
         raise InputError(

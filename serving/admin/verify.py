@@ -123,7 +123,7 @@ def bulk(request: Request) -> Response:
     """Decide about the next rows that fit the filter, a step at a time, as JSON.
 
     The answer names the rows that were decided with their revisions, how many somebody else had decided about
-    meanwhile, and where the next step begins.
+    meanwhile, how many have no picture or class for it, and where the next step begins.
     """
     family, body = _family(request), _body(request)
     wanted, asked = _wanted(request, family, body), _strict_filter(request)
@@ -134,6 +134,7 @@ def bulk(request: Request) -> Response:
         {
             "decided": done,
             "conflicts": len(step.outcomes) - len(done),
+            "unfit": step.unfit,
             "after": encode_place(step.after) if step.after else None,
         }
     )
@@ -227,6 +228,7 @@ def _wanted(request: Request, family: Family, body: Mapping[str, Any]) -> Wanted
         by=request.state.user.name,
         at=moment(),
         confirms=family.review == "all",
+        pictures=bool(family.heavy),
     )
 
 

@@ -25,13 +25,17 @@ MOST = 1000
 STEP = 1000
 #: States that a decision over a whole filter may begin from.
 OPEN = ("waiting", "aside", "skip")
+NO_PICTURE = "There is no picture that can be opened: nothing can be learned from it."
+NO_CLASS = "There is no predicted class to confirm."
+_WAY_OUT = {NO_PICTURE: "Reject it, or skip it.", NO_CLASS: "Choose the right one."}
 
 
 @dataclass(frozen=True)
 class Wanted:
     """What an admin decided; ``label`` is set where it is ``correct``.
 
-    ``confirms``: to accept is to confirm the class that was predicted, so there must be one.
+    ``confirms``: to accept is to confirm the class that was predicted, so there must be one. ``pictures``: what
+    is confirmed or corrected teaches as a picture, so there must be one that can be opened.
     """
 
     decision: CandidateDecision
@@ -39,22 +43,41 @@ class Wanted:
     by: str
     at: datetime
     confirms: bool = False
+    pictures: bool = False
+
+    def obstacle(self, candidate: Candidate) -> str | None:
+        """Why it cannot be decided so about ``candidate``; None where it can."""
+        if self.pictures and self.decision in ("accept", "correct") and not has_picture(candidate):
+            return NO_PICTURE
+        if self.confirms and self.decision == "accept" and candidate.label is None:
+            return NO_CLASS
+        return None
 
     def fits(self, candidate: Candidate) -> bool:
         """Whether it can be decided so about ``candidate``."""
-        return not (self.confirms and self.decision == "accept" and candidate.label is None)
+        return self.obstacle(candidate) is None
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a decision over a filter: what was decided, what was not, and where the next step begins."""
+    """One step of a decision over a filter: what was decided, what was not, and where the next step begins.
+
+    ``unfit`` rows have no picture or no class, so that they cannot be decided so; they are left as they were.
+    """
 
     outcomes: Sequence[DecisionOutcome]
     after: Place | None
+    unfit: int = 0
 
 
 def read_wanted(
-    body: Mapping[str, Any], classes: Sequence[str], *, by: str, at: datetime, confirms: bool = False
+    body: Mapping[str, Any],
+    classes: Sequence[str],
+    *,
+    by: str,
+    at: datetime,
+    confirms: bool = False,
+    pictures: bool = False,
 ) -> Wanted:
     """The decision that a request names.
 
@@ -66,10 +89,10 @@ def read_wanted(
     if decision is None:
         raise InputError(f"A decision is one of {', '.join(DECISIONS)}.")
     if decision != "correct":
-        return Wanted(decision, None, by, at, confirms)
+        return Wanted(decision, None, by, at, confirms, pictures)
     if label not in classes:
         raise InputError(f"'{str(label)[:80]}' is none of the classes: {', '.join(classes)}.")
-    return Wanted("correct", str(label), by, at)
+    return Wanted("correct", str(label), by, at, confirms, pictures)
 
 
 def read_targets(body: Mapping[str, Any]) -> list[tuple[int, int]]:
@@ -95,11 +118,12 @@ def decide(
     """Apply ``wanted`` to ``targets``; one outcome for each that exists in ``family``, in their order.
 
     Raises:
-        InputError: one is to be confirmed that has no class.
+        InputError: one is to be confirmed that has no class, or is to teach and has no picture.
     """
     known = {one.id: one for one in get(engine, [number for number, _ in targets]) if one.family == family}
-    if not all(map(wanted.fits, known.values())):
-        raise InputError("There is no predicted class to confirm.", hint="Choose the right one.")
+    obstacle = next(filter(None, map(wanted.obstacle, known.values())), None)
+    if obstacle is not None:
+        raise InputError(obstacle, hint=_WAY_OUT[obstacle])
     mine = [target for target in targets if target[0] in known]
     if not mine:
         return []
@@ -125,7 +149,8 @@ def is_repeat(now: Candidate | None, revision: int, wanted: Wanted) -> bool:
 
 
 def decide_step(engine: Engine, chosen: Filter, wanted: Wanted, after: Place | None) -> Step:
-    """Apply ``wanted`` to the next rows of ``chosen`` that are still open; what has no class is not confirmed.
+    """Apply ``wanted`` to the next rows of ``chosen`` that are still open; what has no picture does not teach, and what has
+    no class is not confirmed.
 
     Raises:
         InputError: the filter is about rows that are decided already, or the decision is an undo.
@@ -135,15 +160,21 @@ def decide_step(engine: Engine, chosen: Filter, wanted: Wanted, after: Place | N
     rows = page(engine, chosen, after=after, limit=STEP)
     if not rows:
         return Step((), None)
+    fitting = [(row.id, row.revision) for row in rows if wanted.fits(row)]
     outcomes = decide_many(
         engine,
-        [(row.id, row.revision) for row in rows if wanted.fits(row)],
+        fitting,
         wanted.decision,
         by=wanted.by,
         at=wanted.at,
         corrected_label=wanted.label,
     )
-    return Step(outcomes, rows[-1].place if len(rows) == STEP else None)
+    return Step(outcomes, rows[-1].place if len(rows) == STEP else None, len(rows) - len(fitting))
+
+
+def has_picture(candidate: Candidate) -> bool:
+    """Whether its picture could be opened when it was collected: one that could has a width."""
+    return candidate.values.get("width") is not None
 
 
 def _whole(value: Any) -> bool:

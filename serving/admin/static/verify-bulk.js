@@ -8,7 +8,7 @@ const get = (/** @type {string} */ id) => /** @type {any} */ (document.getElemen
 export class Bulk {
   /**
    * @param {string} base address of the family
-   * @param {(done: {pairs: [number, number][], decision: string, label: string|null, conflicts: number, error: any}) => void} finished
+   * @param {(done: {pairs: [number, number][], decision: string, label: string|null, conflicts: number, unfit: number, error: any}) => void} finished
    */
   constructor(base, finished) {
     this.base = base;
@@ -56,7 +56,7 @@ export class Bulk {
     const [decision, label = null] = get("verify-bulk-decision").value.split(/:(.*)/s);
     /** @type {[number, number][]} */
     const pairs = [];
-    let [after, conflicts, error] = [/** @type {string|null} */ (null), 0, /** @type {any} */ (null)];
+    let [after, conflicts, unfit, error] = [/** @type {string|null} */ (null), 0, 0, /** @type {any} */ (null)];
     const bar = get("verify-bulk-bar");
     get("verify-bulk-do").disabled = true;
     bar.hidden = false;
@@ -65,20 +65,23 @@ export class Bulk {
         const step = await call(`${this.base}/bulk?${this.query}`, { decision, label, after });
         pairs.push(...step.decided);
         conflicts += step.conflicts;
+        unfit += step.unfit;
         after = step.after;
-        bar.value = Math.min(1, (pairs.length + conflicts) / this.count);
+        bar.value = Math.min(1, (pairs.length + conflicts + unfit) / this.count);
       } while (after && !this.stop);
     } catch (caught) {
       error = caught;
     }
     this.running = false;
     if (this.dialog.open) this.dialog.close();
-    this.finished({ pairs, decision, label, conflicts, error });
+    this.finished({ pairs, decision, label, conflicts, unfit, error });
   }
 }
 
-/** What became of it, in a sentence. @param {{pairs: any[], decision: string, label: string|null, conflicts: number}} done */
-export function told({ pairs, decision, label, conflicts }) {
+/** What became of it, in a sentence. @param {{pairs: any[], decision: string, label: string|null, conflicts: number, unfit: number}} done */
+export function told({ pairs, decision, label, conflicts, unfit }) {
   const rows = `${number(pairs.length)} ${pairs.length === 1 ? "row" : "rows"} ${verb(decision, label)}.`;
-  return conflicts ? `${rows} ${number(conflicts)} had been decided by others, and are left as they were.` : rows;
+  const others = conflicts ? ` ${number(conflicts)} had been decided by others, and are left as they were.` : "";
+  const lacking = decision === "accept" ? "no picture that can be opened, or no class to confirm," : "no picture that can be opened,";
+  return rows + others + (unfit ? ` ${number(unfit)} ${unfit === 1 ? "has" : "have"} ${lacking} and ${unfit === 1 ? "is left as it was" : "are left as they were"}.` : "");
 }

@@ -3,7 +3,7 @@ import { number } from "./verify-dom.js";
 import { call } from "./verify-net.js";
 import { verb } from "./verify-notices.js";
 import { SaveQueue } from "./verify-queue.js";
-import { grouped } from "./verify-store.js";
+import { fitting, grouped } from "./verify-store.js";
 
 /** @typedef {import("./verify-store.js").Candidate} Candidate */
 /** @typedef {{id: number, state: string, corrected: string|null, by: string|null, at: string|null}} Before */
@@ -50,10 +50,12 @@ export class Decisions {
   decide(decision, label = null) {
     const { store, data, notices } = this;
     if (!data.mayDecide) return;
-    let targets = store.targets;
-    if (data.photos && decision === "accept") targets = targets.filter((one) => one.label !== null);
+    const asked = store.targets;
+    const { fitting: targets, why } = data.photos ? fitting(asked, decision) : { fitting: asked, why: null };
+    if (why) notices.put("unfit", "warn", [targets.length ? `${number(asked.length - targets.length)} left as they were. ${why}` : why]);
+    else notices.clear("unfit");
     if (!targets.length) {
-      notices.say(store.current ? "There is no class to confirm. Choose one." : "There is nothing to decide.");
+      notices.say(why ?? "There is nothing to decide.");
       return;
     }
     const before = targets.map(stateOf);

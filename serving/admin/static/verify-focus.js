@@ -1,5 +1,6 @@
 /** The candidate in focus, shown large, with what is known of it and the buttons to decide. */
 import { clock, figure, h, mark, number, percent, words } from "./verify-dom.js";
+import { NO_PICTURE, hasPicture } from "./verify-store.js";
 import { TypeAhead } from "./verify-typeahead.js";
 
 /** @typedef {import("./verify-store.js").Candidate} Candidate */
@@ -42,9 +43,11 @@ export class Focus {
       onclick: () => hooks.undo() }, h("kbd", {}, "u"), " Undo");
     this.subject = h("p", { class: "v-subject soft", hidden: true });
     this.accepting = h("span", {});
+    this.obstacle = h("p", { class: "notice warn v-flag", id: "verify-obstacle", hidden: true }, NO_PICTURE);
+    this.acceptButton = h("button", { type: "button", class: "primary", "aria-keyshortcuts": "Enter", onclick: press("accept") },
+      h("kbd", {}, "⏎"), this.accepting);
     const main = h("div", { class: "v-main" },
-      h("button", { type: "button", class: "primary", "aria-keyshortcuts": "Enter", onclick: press("accept") },
-        h("kbd", {}, "⏎"), this.accepting),
+      this.acceptButton,
       h("button", { type: "button", "aria-keyshortcuts": "x", onclick: press("reject") }, h("kbd", {}, "x"), " Reject"),
       h("button", { type: "button", "aria-keyshortcuts": "s", onclick: press("skip") }, h("kbd", {}, "s"), " Skip"),
       this.undoButton);
@@ -52,7 +55,7 @@ export class Focus {
       h("button", { type: "button", "aria-keyshortcuts": data.keys[name], onclick: press("correct", name) },
         data.keys[name] && h("kbd", {}, data.keys[name]), " ", name)]));
     this.typing = new TypeAhead(data.classes, (label) => hooks.decide("correct", label));
-    return h("div", { class: "v-actions" }, this.subject, main,
+    return h("div", { class: "v-actions" }, this.subject, this.obstacle, main,
       h("div", { class: "v-classes", role: "group", "aria-label": "Correct to" }, [...this.buttons.values()], this.typing.opener),
       this.typing.root);
   }
@@ -69,6 +72,18 @@ export class Focus {
     this.subject.textContent = `For all ${number(selected)} that are selected:`;
     this.several = selected > 0;
     this.#nameAccepting();
+    this.#allow();
+  }
+
+  /** What cannot be opened can be confirmed and corrected by nobody: the buttons say so. */
+  #allow() {
+    const blank = Boolean(this.data.photos && this.one && !this.several && !hasPicture(this.one));
+    this.obstacle.hidden = !blank;
+    for (const button of [this.acceptButton, ...this.buttons.values(), this.typing.opener]) {
+      button.disabled = blank;
+      if (blank) button.setAttribute("title", NO_PICTURE);
+      else button.removeAttribute("title");
+    }
   }
 
   #nameAccepting() {
@@ -91,7 +106,10 @@ export class Focus {
     }
     if (this.photos) this.#photo(one);
     this.side.replaceChildren(...this.#facts(one).filter((part) => part !== null && part !== false));
-    if (this.actions) this.#nameAccepting();
+    if (this.actions) {
+      this.#nameAccepting();
+      this.#allow();
+    }
     for (const [name, button] of this.buttons ?? []) {
       button.classList.toggle("v-predicted", name === one.label);
       button.setAttribute("aria-pressed", String(one.state === "correct" ? name === one.corrected : one.state === "accept" && name === one.label));

@@ -150,6 +150,26 @@ export class Store {
   }
 }
 
+/** Why a picture that cannot be opened is neither confirmed nor corrected. */
+export const NO_PICTURE = "There is no picture that can be opened: reject it, or skip it.";
+
+/** Whether a picture could be opened when it was collected: one that could has a size. @param {Candidate} one */
+export const hasPicture = (one) => Boolean(one.size);
+
+/**
+ * Those of several photos that can be decided so, and why others cannot, if there are any.
+ * @param {Candidate[]} targets
+ * @param {string} decision
+ * @returns {{fitting: Candidate[], why: string|null}}
+ */
+export function fitting(targets, decision) {
+  if (decision !== "accept" && decision !== "correct") return { fitting: targets, why: null };
+  const opened = targets.filter(hasPicture);
+  const named = decision === "accept" ? opened.filter((one) => one.label !== null) : opened;
+  const why = opened.length < targets.length ? NO_PICTURE : named.length < opened.length ? "There is no class to confirm. Choose one." : null;
+  return { fitting: named, why };
+}
+
 /**
  * The decisions that a keystroke means for several candidates: a class that was predicted already is a
  * confirmation, not a correction.

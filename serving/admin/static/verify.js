@@ -200,7 +200,7 @@ async function openBulk(kind) {
   }
 }
 
-/** @param {{pairs: [number, number][], decision: string, label: string|null, conflicts: number, error: any}} done */
+/** @param {{pairs: [number, number][], decision: string, label: string|null, conflicts: number, unfit: number, error: any}} done */
 function afterBulk(done) {
   for (const [id, revision] of done.pairs) revisions.set(id, revision);
   const state = new URLSearchParams(bulk?.query).get("state") || "waiting";
