@@ -96,7 +96,7 @@ def flagged(
 
 
 def _rows(datasets: DatasetRepository, family: Family, manifest: Manifest) -> list[dict[str, Any]]:
-    """Key, label and flag of each row of ``manifest`` that needs an admin; the width where rows are pictures."""
+    """Key, label and flag of each row of ``manifest`` that needs an admin; the width of pictures."""
     if family.review == "flagged" or "predicted_class" not in manifest.columns:
         label = family.label
     else:

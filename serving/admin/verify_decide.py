@@ -149,8 +149,7 @@ def is_repeat(now: Candidate | None, revision: int, wanted: Wanted) -> bool:
 
 
 def decide_step(engine: Engine, chosen: Filter, wanted: Wanted, after: Place | None) -> Step:
-    """Apply ``wanted`` to the next rows of ``chosen`` that are still open; what has no picture does not teach, and what has
-    no class is not confirmed.
+    """Apply ``wanted`` to the next rows of ``chosen`` that are still open, but for those that do not fit.
 
     Raises:
         InputError: the filter is about rows that are decided already, or the decision is an undo.

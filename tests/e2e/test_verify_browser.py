@@ -464,6 +464,24 @@ def test_the_focus_shows_the_photo_its_face_and_what_disagrees(world: World, ope
     expect(page.locator("#verify-focus h2")).to_have_text("Soft")
 
 
+def test_a_photo_that_cannot_be_opened_is_rejected_and_nothing_else(world: World, open_page: Open) -> None:
+    with transaction(world.engine) as connection:
+        bare = text("update candidates set values = values - 'width' - 'height' where id = :id")
+        connection.execute(bare, {"id": world.first().id})
+    page = open_page()
+    expect(page.locator(".v-main .primary")).to_be_disabled()
+    expect(page.locator("#verify-obstacle")).to_contain_text("no picture that can be opened")
+    expect(page.locator(".v-classes button").first).to_be_disabled()
+    first = focused(page)
+    press(page, "Enter")
+    expect(page.locator("#verify-notices")).to_contain_text("no picture that can be opened")
+    assert world.states() == {}
+    press(page, "x")
+    saved(page)
+    assert world.states() == {first: "reject"}
+    expect(page.locator(".v-main .primary")).to_be_enabled()
+
+
 def test_a_photo_that_is_gone_says_so_in_its_place(world: World, open_page: Open) -> None:
     page = open_page(f"/verify/face?user=user-{(PHOTOS - 1) // 2}")
     press(page, "ArrowRight")

@@ -14,10 +14,12 @@ from typer.testing import CliRunner
 from cli.main import app
 from config.errors import InputError, VersionNotFound
 from config.settings import Settings
+from models.face.schema import EXAMPLE_SCHEMA as FACE_SCHEMA
 from models.viral.schema import EXAMPLE_SCHEMA
+from storage.database import make_engine
 from storage.datasets.repository import DatasetRepository
 from storage.objects import open_store
-from storage.reviews import latest_decisions
+from storage.reviews import candidate_key, latest_decisions
 
 FELL = "Views fell from 23,564 to 1,213 by the horizon."
 FELL_TOO = "Views fell from 80 to 2 by the horizon."
@@ -121,3 +123,32 @@ def test_what_is_not_clear_is_refused_and_decides_nothing(
 def test_a_month_that_was_never_collected_is_said(review: Call) -> None:
     with pytest.raises(VersionNotFound, match="no candidates of 2026-09"):
         review("--period", "2026-09")
+
+
+def test_a_photo_that_cannot_be_opened_is_only_rejected(review: Call, settings: Settings) -> None:
+    rows = [
+        {"photo": photo, "user_id": "ana", "at": at(7), "predicted_class": "Warm", "width": width, "flag": flag,
+         "split": "train"}
+        for photo, width, flag in (("good.jpg", 192, None), ("page.jpg", None, "not an image"))
+    ]  # fmt: skip
+    table = pa.Table.from_pylist(rows, schema=FACE_SCHEMA)
+    DatasetRepository(open_store(settings)).publish(
+        family="face", stage="candidates", period="2026-10-07", schema=FACE_SCHEMA,
+        batches=table.to_batches(), made_by="collect-daily", label="label", split="split",
+    )  # fmt: skip
+
+    def face(*arguments: str) -> None:
+        command = ["datasets", "review", "face", "--by", "bea", *arguments]
+        CliRunner().invoke(app, command, catch_exceptions=False)
+
+    for wrong in (["--accept"], ["--correct", "Soft"]):
+        with pytest.raises(InputError, match=r"picture of 'page\.jpg' cannot be opened"):
+            face("--key", "page.jpg", *wrong)
+    face("--key", "good.jpg", "--accept")
+    face("--key", "page.jpg", "--reject")
+    engine = make_engine(settings)
+    decided = latest_decisions(engine, "face")
+    engine.dispose()
+    assert {name: one.decision for name, one in decided.items()} == {
+        candidate_key(["good.jpg"]): "accept", candidate_key(["page.jpg"]): "reject",
+    }  # fmt: skip

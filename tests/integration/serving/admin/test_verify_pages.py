@@ -6,7 +6,7 @@ import io
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Any
 
@@ -19,10 +19,10 @@ from sqlalchemy import Engine, text
 from config.settings import Settings
 from serving.admin.parts import PATIENCE_SECONDS
 from storage.admin_sessions import find_session
-from storage.candidates import Candidate, Filter, counts, decide_many, page
+from storage.candidates import Candidate, Filter, counts, decide_many, index_candidates, page
 from storage.database import transaction
 from storage.objects import open_store
-from tests.verify_world import index_photos, index_rows, photo, served, session_cookie
+from tests.verify_world import DAY, index_photos, index_rows, photo, photo_row, served, session_cookie
 
 AT = datetime(2026, 11, 20, 9, tzinfo=UTC)
 
@@ -303,3 +303,40 @@ def test_a_store_that_never_answers_holds_up_photos_for_a_moment_and_nothing_els
             assert visitor.get("/verify/face").status_code == 200
             assert {photo.result().status_code for photo in photos} == {503}
             assert monotonic() - begun < 5 * PATIENCE_SECONDS
+
+
+# -- photos that cannot be opened ---------------------------------------------------------------------------
+
+
+def unopened(engine: Engine) -> Candidate:
+    """One more photo, of which no picture could be opened."""
+    values = {"probabilities": {"Soft": 0.6}, "model_version": "3"}
+    next_day = DAY + timedelta(days=1)
+    index_candidates(engine, "face", next_day, f"face/candidates/{next_day}", [photo_row(8, values=values)])
+    return next(one for one in waiting(engine) if "width" not in one.values)
+
+
+@pytest.mark.parametrize("decision", [{"decision": "accept"}, {"decision": "correct", "label": "Warm"}])
+def test_what_cannot_be_opened_is_neither_confirmed_nor_corrected(
+    ana: Visitor, engine: Engine, decision: dict[str, str]
+) -> None:
+    blank = unopened(engine)
+    answer = ana.post("/verify/face/decisions", {**decision, "candidates": [[blank.id, 0]]})
+    assert answer.status_code == 422
+    assert "no picture that can be opened" in answer.json()["detail"]
+    whole = ana.post("/verify/face/bulk", decision).json()
+    assert (len(whole["decided"]), whole["unfit"], whole["conflicts"]) == (8, 1, 0)
+    assert [one.id for one in waiting(engine)] == [blank.id]
+    assert ana.decide("reject", (blank.id, 0)).status_code == 200
+    assert waiting(engine) == []
+
+
+def test_without_scripts_too_what_cannot_be_opened_has_no_button_to_confirm(
+    ana: Visitor, engine: Engine
+) -> None:
+    blank = unopened(engine)
+    shown = ana.get(f"/verify/face?focus={blank.id}").text
+    assert 'value="accept" disabled' in shown
+    assert 'value="correct:Warm" disabled' in shown
+    assert 'value="reject" disabled' not in shown
+    assert 'value="accept" disabled' not in ana.get("/verify/face").text

@@ -11,7 +11,7 @@ async function load(name) {
 }
 
 const { SaveQueue } = await load("verify-queue.js");
-const { Store, grouped } = await load("verify-store.js");
+const { Store, fitting, grouped } = await load("verify-store.js");
 const { commandOf } = await load("verify-keys.js");
 
 const one = (id, changes = {}) => ({ id, revision: 0, state: "waiting", label: "Soft", corrected: null, ...changes });
@@ -157,4 +157,15 @@ test("with single keys off, only the list itself takes Enter", () => {
 test("a keyboard with other letters works by the place of its keys", () => {
   assert.equal(command(key("ц", { code: "KeyW" })), "correct");
   assert.equal(command(key("ч", { code: "KeyX" })), "reject");
+});
+
+test("what has no picture is neither confirmed nor corrected, what has no class is not confirmed", () => {
+  const seen = one(1, { size: [9, 9] });
+  const blank = one(2, { size: null });
+  const nameless = one(3, { size: [9, 9], label: null });
+  const ids = (decision) => fitting([seen, blank, nameless], decision).fitting.map((each) => each.id);
+  assert.deepEqual([ids("accept"), ids("correct"), ids("reject")], [[1], [1, 3], [1, 2, 3]]);
+  assert.match(fitting([blank], "accept").why, /no picture/);
+  assert.match(fitting([nameless], "accept").why, /no class/);
+  assert.equal(fitting([blank], "skip").why, null);
 });
