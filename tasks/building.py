@@ -54,7 +54,7 @@ class Build:
     Attributes:
         versions: what it is built from, and ``sources`` their rows; ``skims`` read some columns of them.
         plan: which of those rows stay, and by whose decision.
-        decided: how many decisions counted.
+        decided: how many decisions keep a row, where only decided rows are kept.
     """
 
     family: Family
@@ -178,7 +178,8 @@ def preview(parts: Platform, family_name: str, month: str) -> dict[str, Any]:
     Returns:
         ``{"family", "month", "verified": {...}, "full": {...}}``. Each has ``rows``, ``classes``, ``split``,
         ``built_from`` (names), ``read``, ``kept``, ``accepted``, ``corrected``, ``rejected``, ``superseded``,
-        ``waiting`` (now, whatever the month) and ``missing`` (decided, but no longer among the candidates),
+        ``waiting`` (now, whatever the month) and ``missing`` (decided, but no longer among the candidates;
+        counted where only decided rows are kept),
         and ``change`` to the version ``latest`` (the one of that month, or else the last before it; None where
         there is none): ``added``, ``removed``, ``relabelled``, ``unchanged``. ``full`` is None where there is
         nothing to build it of.
@@ -256,7 +257,7 @@ def _build(
     plan = plan_merge(skims, key=family.key, selection=selection, free=free)
     settle = settling(family, parts.settings)
     decided = 0
-    if selection is not None:
+    if selection is not None and selection.only_decided:  # else the decisions are about all months
         decided = sum(one.decision in (ACCEPT, CORRECT) for one in selection.decisions.values())
     return Build(family, stage, month, tuple(versions), tuple(sources), tuple(skims), plan, settle, decided)
 

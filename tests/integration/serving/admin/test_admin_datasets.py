@@ -7,10 +7,16 @@ import time
 import zipfile
 
 import pyarrow.parquet as pq
+from sqlalchemy import Engine
 
+from config.settings import Settings
+from storage.datasets.eraser import Eraser
+from storage.datasets.erasing import Whose
 from storage.datasets.repository import DatasetRepository
 from storage.objects import open_store
-from tests.integration.serving.admin.conftest import Library, token
+from storage.versions import record_version
+from tests.admin_world import publish_face
+from tests.integration.serving.admin.conftest import AT, Library, Visitor, token
 
 FOR_ADMINS = ["/accounts", "/runs/start/collect-daily", "/models/viral/1/promote", "/models/viral/rollback"]
 FOR_VERIFIERS = ["/datasets/viral/full/2026-10/download", "/datasets/viral/full/2026-10/parts/1"]
@@ -81,7 +87,42 @@ def test_the_preview_tells_what_the_month_would_have_and_publishes_nothing(libra
     assert "Verified 2026-10" in page
     assert "<dt>Confirmed</dt><dd>3</dd>" in page
     assert "<dt>Rejected</dt><dd>2</dd>" in page
+    empty = client.get("/datasets/viral/preview?month=2026-09&fragment").text
+    assert "Verified 2026-09" in empty
+    assert "Missing" not in page + empty  # what was decided is about another month
     assert [one.name for one in repository.list()] == sorted(one.name for one in library.made.values())
+
+
+def test_an_erased_revision_says_so_and_leads_to_the_one_to_read(
+    settings: Settings, engine: Engine, visitor: Visitor
+) -> None:
+    made = publish_face(settings, engine, photos=8)
+    store = open_store(settings)
+    repository = DatasetRepository(store)
+    old = made["face/full/2026-10"]
+    person = str(repository.table(old, ["user_id"])["user_id"][-1])
+    eraser, whose = Eraser(store, repository), Whose("user_id", person)
+    for holdings in eraser.holdings("face", whose):
+        new = eraser.erase(holdings, whose, label="label", split="split")
+        record_version(engine, new, "forget", AT)
+    eraser.purge("face")
+
+    client = visitor("verifier")
+    shown = client.get("/datasets/face/full/2026-10.r1").text
+    assert "a person in it was forgotten" in shown
+    assert 'Read <a href="/datasets/face/full/2026-10.r2">' in shown
+    assert "download" not in shown
+    assert "/diff?" not in shown
+    assert "<title>face/full/2026-10.r1 ·" in shown
+    for path in ("download", "parts/1", "diff?from=face/gold/base.r1"):
+        answer = client.get(f"/datasets/face/full/2026-10.r1/{path}")
+        assert answer.status_code == 410, path
+        assert "a person in it was forgotten" in answer.text
+    assert client.get("/datasets/face/full/2026-10/diff?from=face/full/2026-10.r1").status_code == 410
+    latest = client.get("/datasets/face/full/2026-10").text
+    assert "<title>face/full/2026-10.r2 ·" in latest
+    assert "/diff?from=face/full/2026-10.r1" not in latest
+    assert client.get("/datasets/face/full/2026-10/download").status_code == 200
 
 
 def test_a_download_holds_the_rows(library: Library) -> None:
