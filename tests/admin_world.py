@@ -81,8 +81,8 @@ def index_face(engine: Engine, waiting: int = 40, day: dt.date = dt.date(2026, 1
         IndexRow(
             candidate=reviews.candidate_key([f"u{number % 7}/p{number}.jpg"]), entity=f"u{number % 7}",
             label=CLASSES[number % len(CLASSES)], confidence=0.5, margin=0.1, flag=None, kind=None,
-            set_aside=False, image=f"u{number % 7}/p{number}.jpg", values={"width": 64, "height": 64}, rank=number / 100,
-            cluster=f"u{number % 7}",
+            set_aside=False, image=f"u{number % 7}/p{number}.jpg", values={"width": 64, "height": 64},
+            rank=number / 100, cluster=f"u{number % 7}",
         )
         for number in range(waiting)
     ]  # fmt: skip

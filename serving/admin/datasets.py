@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -17,12 +16,14 @@ from serving.admin.asking import ask
 from serving.admin.charts import bars, stack
 from serving.admin.dataset_download import part_response, zip_response
 from serving.admin.dataset_index import family_months
+from serving.admin.formats import exact
 from serving.admin.home import prefect_pages
 from serving.admin.pages import page
 from serving.admin.parts import AdminParts, parts
 from storage.datasets.manifest import Manifest, VersionRef
+from storage.datasets.naming import version_name
 from storage.review_counts import decisions_by_admin
-from storage.versions import list_versions
+from storage.versions import RecordedVersion, list_versions
 from tasks.building import preview
 
 #: A comparison of versions no larger than this begins by itself; a larger one waits for a click.
@@ -64,13 +65,19 @@ def version(request: Request) -> Response:
     recorded = list_versions(found.engine, manifest.family, manifest.stage)
     same = [one for one in recorded if one.period == manifest.period]
     own = next((one for one in same if one.revision == manifest.revision), None)
-    before = _before(found, manifest, same)
+    erased = found.datasets.erased_names(manifest.family, manifest.stage)
+    gone = manifest.name in erased
+    before = None if gone else _before(found, manifest, same, erased)
+    latest = max((one.revision for one in same), default=manifest.revision)
     month = manifest.period if manifest.stage == "verified" else None
     return page(
         request,
         "dataset.html",
         family=get_family(manifest.family),
         manifest=manifest,
+        name=exact(manifest) if manifest.revision < latest else manifest.name,
+        gone=gone,
+        instead=_instead(manifest, same, erased) if gone else None,
         recorded=own,
         revisions=sorted((one.revision for one in same), reverse=True),
         classes=bars(manifest.classes),
@@ -91,6 +98,8 @@ def difference(request: Request) -> Response:
     other = found.datasets.find(request.query_params.get("from", ""))
     if other.family != manifest.family:
         raise InputError("Versions of two families have no rows in common.")
+    for one in (other, manifest):
+        found.datasets.require_rows(one)
     changes = found.datasets.diff(other, manifest, key=family.key, label=family.label)
     template = "dataset_diff_part.html" if "fragment" in request.query_params else "dataset_diff.html"
     return page(request, template, family=family, a=other, b=manifest, diff=changes)
@@ -113,13 +122,13 @@ def next_month(request: Request) -> Response:
 @require("verifier")
 def download(request: Request) -> Response:
     """The whole version as one zip: its manifest and its parts."""
-    return zip_response(parts(request).store, _manifest(request))
+    return zip_response(parts(request).store, _with_rows(request))
 
 
 @require("verifier")
 def download_part(request: Request) -> Response:
     """One Parquet part."""
-    return part_response(parts(request).store, _manifest(request), request.path_params["number"])
+    return part_response(parts(request).store, _with_rows(request), request.path_params["number"])
 
 
 @require("viewer")
@@ -136,18 +145,37 @@ def _manifest(request: Request) -> Manifest:
     return parts(request).datasets.manifest(*VersionRef.parse_name(name))
 
 
-def _before(found: AdminParts, manifest: Manifest, same: list[Any]) -> Manifest | None:
-    """The revision before, or else the latest of the period before in the same stage."""
+def _with_rows(request: Request) -> Manifest:
+    """As :func:`_manifest`; VersionErased before anything of it is sent where its rows are gone."""
+    manifest = _manifest(request)
+    parts(request).datasets.require_rows(manifest)
+    return manifest
+
+
+def _instead(manifest: Manifest, same: list[RecordedVersion], erased: set[str]) -> str | None:
+    """The name of the latest revision that has the rows of everybody else; None: nothing was left."""
+    left = [one.revision for one in same if version_name(*_place(manifest), one.revision) not in erased]
+    return f"{manifest.series}.r{max(left)}" if left else None
+
+
+def _before(
+    found: AdminParts, manifest: Manifest, same: list[RecordedVersion], erased: set[str]
+) -> Manifest | None:
+    """The last revision before that has its rows, or else the latest of the period before in the same stage."""
+    earlier = [one.revision for one in same if one.revision < manifest.revision]
+    there = [number for number in earlier if version_name(*_place(manifest), number) not in erased]
     try:
-        if manifest.revision > 1 and any(one.revision == manifest.revision - 1 for one in same):
-            return found.datasets.manifest(
-                manifest.family, manifest.stage, manifest.period, manifest.revision - 1
-            )
+        if there:
+            return found.datasets.manifest(*_place(manifest), max(there))
         recorded = list_versions(found.engine, manifest.family, manifest.stage)
         periods = sorted({one.period for one in recorded if one.period < manifest.period})
         return found.datasets.manifest(manifest.family, manifest.stage, periods[-1]) if periods else None
     except AssayError:  # it was erased, or its manifest is damaged: this version is not the worse for it
         return None
+
+
+def _place(manifest: Manifest) -> tuple[str, str, str]:
+    return manifest.family, manifest.stage, manifest.period
 
 
 def _by_stage(manifest: Manifest) -> dict[str, list[VersionRef]]:

@@ -18,14 +18,18 @@ from serving.admin.pages import page
 #: What the sentence is headed by.
 HEADINGS = {
     400: "That was not understood", 401: "Please log in", 403: "Not for you", 404: "Not here",
-    405: "Not that way", 409: "Not as things stand", 413: "Too large", 422: "That does not fit",
-    429: "Too many tries", 500: "Something broke", 503: "A part of the platform is away",
+    405: "Not that way", 409: "Not as things stand", 410: "No longer there", 413: "Too large",
+    422: "That does not fit", 429: "Too many tries",
+    500: "Something broke", 503: "A part of the platform is away",
 }  # fmt: skip
+#: The same request has the same answer.
+FINAL = (403, 404, 405, 410)
 #: The first that an error is an instance of.
 STATUS: tuple[tuple[type[errors.AssayError], int], ...] = (
     (errors.ObjectNotFound, 404),
     (errors.VersionNotFound, 404),
     (errors.ModelNotFound, 404),
+    (errors.VersionErased, 410),
     (errors.InputError, 422),
     (errors.GateFailed, 409),
     (errors.ModelInvalid, 409),
@@ -93,7 +97,7 @@ def _shown(
         heading=heading,
         sentence=sentence,
         hint=hint,
-        again=again if request.method in SAFE else None,
+        again=again if request.method in SAFE and status not in FINAL else None,
     )
 
 

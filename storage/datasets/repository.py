@@ -254,8 +254,7 @@ class DatasetRepository:
         return self._unless_erased(manifest, skim_batches(self._store, manifest, columns))
 
     def _unless_erased(self, manifest: Manifest, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        if self.is_erased(manifest):
-            raise _erased(manifest)
+        self.require_rows(manifest)
         try:
             yield from batches
         except VersionCorrupt:
@@ -302,6 +301,11 @@ class DatasetRepository:
     def is_erased(self, manifest: Manifest) -> bool:
         """Whether a person in this revision was forgotten, so that its rows are gone (see ``erasing``)."""
         return self._store.exists(naming.erased_key(*_place(manifest)))
+
+    def require_rows(self, manifest: Manifest) -> None:
+        """Raise VersionErased where a person in this revision was forgotten: before a stream of it begins."""
+        if self.is_erased(manifest):
+            raise _erased(manifest)
 
     def erased_names(self, family: str | None = None, stage: str | None = None) -> set[str]:
         """Names of the revisions whose rows are gone."""

@@ -137,3 +137,11 @@ def test_a_download_holds_the_rows(library: Library) -> None:
     part = client.get("/datasets/viral/full/2026-10.r1/parts/1")
     assert int(part.headers["content-length"]) == made.parts[0].size == len(part.content)
     assert client.get("/datasets/viral/full/2026-10.r1/parts/9").status_code == 404
+
+
+def test_only_what_may_be_otherwise_next_time_can_be_tried_again(library: Library) -> None:
+    client = library.visitor("viewer")
+    for path, status in (("/nowhere", 404), ("/accounts", 403), ("/models/viral/1", 503)):
+        answer = client.get(path)
+        assert answer.status_code == status
+        assert ("Try again" in answer.text) is (status == 503), path
