@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlencode
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -28,7 +27,7 @@ from serving.admin.verify_decide import (
     read_targets,
     read_wanted,
 )
-from serving.admin.verify_filter import STATES, Asked, decode_place, encode_place, read_filter
+from serving.admin.verify_filter import STATES, Asked, decode_place, encode_place, query_of, read_filter
 from serving.admin.verify_keys import class_keys
 from serving.admin.verify_progress import progress
 from serving.admin.verify_view import candidate_json, place_after, table_columns
@@ -164,12 +163,6 @@ def decide_by_form(request: Request) -> Response:
             f"{first.decided_by or 'Somebody'} was first with {len(lost)} of these; they are left as they were."
         )
     return redirect(f"/verify/{family.name}" + (f"?{query}" if query else ""), told or None, "bad")
-
-
-def query_of(asked: Asked) -> str:
-    """The filter as the query of an address, without what is left at its default."""
-    form = {**asked.form, "state": "" if asked.form["state"] == "waiting" else asked.form["state"]}
-    return urlencode({name: value for name, value in form.items() if value})
 
 
 def _data(request: Request, context: Mapping[str, Any], next_place: str | None) -> dict[str, Any]:

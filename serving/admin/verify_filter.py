@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
+from urllib.parse import urlencode
 
 from config.errors import InputError
 from storage.candidates import Filter
@@ -50,6 +51,9 @@ def read_filter(family: str, query: Mapping[str, str]) -> Asked:
     problems: list[str] = []
     day, month = _when(form["when"], problems)
     least, most = (_percent(form[name], problems) for name in ("least", "most"))
+    for name, value in (("when", day or month), ("least", least), ("most", most)):
+        if value is None:
+            form[name] = ""  # the form shows what is in force
     if least is not None and most is not None and least > most:
         least, most = most, least
         form["least"], form["most"] = form["most"], form["least"]
@@ -74,6 +78,12 @@ def read_filter(family: str, query: Mapping[str, str]) -> Asked:
         entity=form["user"] or None,
     )
     return Asked(made, form, tuple(problems))
+
+
+def query_of(asked: Asked) -> str:
+    """The filter that is in force as the query of an address, without what is left at its default."""
+    form = {**asked.form, "state": "" if asked.form["state"] == "waiting" else asked.form["state"]}
+    return urlencode({name: value for name, value in form.items() if value})
 
 
 def _when(text: str, problems: list[str]) -> tuple[date | None, str | None]:

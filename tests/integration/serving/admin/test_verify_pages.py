@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -188,6 +189,16 @@ def test_what_is_decided_already_is_not_decided_in_bulk(ana: Visitor) -> None:
 def test_an_unreadable_filter_decides_nothing(ana: Visitor, engine: Engine) -> None:
     assert ana.post("/verify/face/bulk?when=soon", {"decision": "reject"}).status_code == 422
     assert len(waiting(engine)) == 8
+
+
+def test_a_page_whose_address_makes_no_sense_says_so_and_goes_on_without(ana: Visitor) -> None:
+    shown = ana.get("/verify/face?when=2026-13&least=abc&state=bogus&class=Warm").text
+    for wrong in ("2026-13", "abc", "bogus"):
+        assert shown.count(wrong) == 1, wrong  # in the notice, and not in the form
+    assert shown.count("Left out of the filter:") == 3
+    query = json.loads(shown.split('id="verify-data">')[1].split("</script>")[0])["query"]
+    assert query == "class=Warm"
+    assert ana.get(f"/verify/face/progress?{query}").status_code == 200
 
 
 def test_a_family_that_is_none_is_a_404(ana: Visitor) -> None:

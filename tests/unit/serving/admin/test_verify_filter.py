@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.errors import InputError
-from serving.admin.verify_filter import decode_place, encode_place, read_filter
+from serving.admin.verify_filter import decode_place, encode_place, query_of, read_filter
 
 
 def test_nothing_asked_means_all_that_waits() -> None:
@@ -61,6 +61,8 @@ def test_what_makes_no_sense_is_left_out_and_named(query: dict[str, str]) -> Non
     asked = read_filter("face", query)
     assert len(asked.problems) == 1
     assert asked.filter == read_filter("face", {}).filter
+    assert asked.form == read_filter("face", {}).form  # what the form shows is in force
+    assert query_of(asked) == ""
 
 
 TEXTS = st.text(alphabet=st.characters(exclude_categories=["Cs"]))
