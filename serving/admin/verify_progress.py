@@ -17,9 +17,9 @@ RECENT = timedelta(minutes=15)
 def progress(engine: Engine, chosen: Filter, *, by: str, at: datetime) -> tuple[dict[str, Any], Counts]:
     """The figures of progress, JSON-ready, and the counts that the filters show.
 
-    ``left`` rows of ``total`` wait under the filter; ``today`` and ``hour`` are this admin's decisions since
-    midnight and in the last hour, ``rate`` the decisions an hour that this admin works at, and ``minutes`` how
-    long the rest takes at that rate (None without one).
+    ``left`` rows of ``total`` wait under the filter, and ``states`` has how many there are in each state;
+    ``today`` and ``hour`` are this admin's decisions since midnight and in the last hour, ``rate`` how many
+    an hour this admin decides, and ``minutes`` how long the rest takes at that rate (None without one).
     """
     found = counts(engine, chosen)
     midnight = at.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -30,6 +30,7 @@ def progress(engine: Engine, chosen: Filter, *, by: str, at: datetime) -> tuple[
     rate = max(hour, recent * int(HOUR / RECENT))
     figures = {
         "left": left,
+        "states": dict(found.by_state),
         "total": sum(found.by_state.values()),
         "today": today,
         "hour": hour,

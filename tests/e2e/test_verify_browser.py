@@ -228,6 +228,20 @@ def test_a_reload_keeps_what_was_decided(world: World, open_page: Open) -> None:
     expect(page.locator("#verify-focus")).to_contain_text("ana")
 
 
+def test_the_counts_of_the_states_and_of_the_list_follow_what_is_decided(world: World, open_page: Open) -> None:
+    page = open_page()
+    states = page.locator("#f-state")
+    expect(page.locator("#verify-shown")).to_have_text(f"1 of {PHOTOS}")
+    press(page, "x", "Enter")
+    expect(states).to_contain_text(f"Waiting ({PHOTOS - 2})")
+    expect(states).to_contain_text("Rejected (1)")
+    press(page, "u")
+    expect(states).to_contain_text("Confirmed (0)")
+    saved(page)
+    page.goto(f"{world.url}/verify/face?state=reject")
+    expect(page.locator("#verify-progress")).to_contain_text("1 in this list")
+
+
 def test_of_two_admins_the_second_sees_who_decided_and_overwrites_nothing(
     world: World, open_page: Open
 ) -> None:
@@ -474,7 +488,7 @@ def test_a_photo_that_cannot_be_opened_is_rejected_and_nothing_else(world: World
     expect(page.locator(".v-classes button").first).to_be_disabled()
     first = focused(page)
     press(page, "Enter")
-    expect(page.locator("#verify-notices")).to_contain_text("no picture that can be opened")
+    expect(page.locator("#verify-live")).to_contain_text("no picture that can be opened")
     assert world.states() == {}
     press(page, "x")
     saved(page)

@@ -3,7 +3,7 @@ import { number } from "./verify-dom.js";
 import { call } from "./verify-net.js";
 import { verb } from "./verify-notices.js";
 import { SaveQueue } from "./verify-queue.js";
-import { fitting, grouped } from "./verify-store.js";
+import { fitting, grouped, hasPicture } from "./verify-store.js";
 
 /** @typedef {import("./verify-store.js").Candidate} Candidate */
 /** @typedef {{id: number, state: string, corrected: string|null, by: string|null, at: string|null}} Before */
@@ -52,7 +52,8 @@ export class Decisions {
     if (!data.mayDecide) return;
     const asked = store.targets;
     const { fitting: targets, why } = data.photos ? fitting(asked, decision) : { fitting: asked, why: null };
-    if (why) notices.put("unfit", "warn", [targets.length ? `${number(asked.length - targets.length)} left as they were. ${why}` : why]);
+    const shown = asked.length === 1 && !hasPicture(asked[0]); // why is said beside the buttons
+    if (why && !shown) notices.put("unfit", "warn", [targets.length ? `${number(asked.length - targets.length)} left as they were. ${why}` : why]);
     else notices.clear("unfit");
     if (!targets.length) {
       notices.say(why ?? "There is nothing to decide.");
@@ -65,7 +66,7 @@ export class Decisions {
     store.deselect();
     const about = targets.length > 1 ? `${number(targets.length)} ` : "";
     const what = decision === "correct" || about ? "" : ` ${targets[0].label ?? ""}`;
-    notices.say(`${about}${verb(decision, label)}${what}, ${number(this.progress.figures.left)} left`);
+    notices.say(`${about}${verb(decision, label)}${what}, ${this.progress.told}`);
     this.hooks.goOn(last);
   }
 
@@ -87,7 +88,9 @@ export class Decisions {
     if (!one) return;
     const counted = () => [this.#isLeft(one), DECIDED.has(one.state) && one.by === this.data.me].map(Number);
     const [left, mine] = counted();
+    const was = one.state;
     Object.assign(one, now);
+    this.progress.moved(was, one.state);
     const [leftNow, mineNow] = counted();
     this.progress.count(leftNow - left, mineNow - mine);
     this.hooks.refreshed(id);
@@ -121,7 +124,7 @@ export class Decisions {
     const place = store.places.get(entry.before[0]?.id);
     if (place !== undefined) store.moveTo(place);
     const about = entry.before.length > 1 ? ` for ${number(entry.before.length)}` : "";
-    notices.say(`Undone${about}, ${number(this.progress.figures.left)} left`);
+    notices.say(`Undone${about}, ${this.progress.told}`);
     this.hooks.draw();
   }
 

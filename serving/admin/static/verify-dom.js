@@ -32,6 +32,11 @@ export function figure(value) {
   return Math.abs(value) >= 1000 || Number.isInteger(value) ? number(value) : String(Number(value.toPrecision(4)));
 }
 
+const COMPACT = new Intl.NumberFormat("en-US", { notation: "compact", maximumSignificantDigits: 4 });
+
+/** A value for a narrow column: `1467312` as `1.467M`. @param {any} value */
+export const compact = (value) => (typeof value === "number" && Math.abs(value) >= 100_000 ? COMPACT.format(value) : figure(value));
+
 /** `0.1234` as `12 %`. @param {number|null|undefined} value */
 export const percent = (value) => (value === null || value === undefined ? "–" : `${Math.round(100 * value)} %`);
 

@@ -2,13 +2,13 @@
  * The list of candidates, as cards or as rows of a table. Only what can be seen is in the page, however long the
  * list is.
  */
-import { figure, h, mark, percent, words } from "./verify-dom.js";
+import { compact, figure, h, mark, percent, words } from "./verify-dom.js";
 
 /** @typedef {import("./verify-store.js").Candidate} Candidate */
 
 const OVERSCAN = 2; // lines above and below what can be seen
 const CARD = { least: 128, gap: 8, caption: 24 };
-const ROW = 40;
+const ROW = 48;
 
 export class List {
   /**
@@ -169,10 +169,11 @@ export class List {
   #row(one) {
     const values = new Map(one.values);
     return h("div", { class: "v-row", role: "row" },
-      h("span", { role: "gridcell", class: "v-key" }, one.name),
+      h("span", { role: "gridcell", class: "v-key", title: one.name },
+        one.name.split(" · ").map((part) => h("span", { class: "v-part" }, part))),
       h("span", { role: "gridcell", class: "v-label" }),
       h("span", { role: "gridcell", class: "v-reason", title: one.flag }, one.flag ?? ""),
-      this.columns.map((name) => h("span", { role: "gridcell", class: "v-num" }, figure(values.get(name)))));
+      this.columns.map((name) => h("span", { role: "gridcell", class: "v-num", title: figure(values.get(name)) }, compact(values.get(name)))));
   }
 
   /** @param {HTMLElement} element @param {Candidate} one */

@@ -92,7 +92,8 @@ export class Progress {
   /** @param {{left: number, today: number, rate: number, minutes: number|null}} figures */
   constructor(figures) {
     this.root = /** @type {HTMLElement} */ (document.getElementById("verify-progress"));
-    this.figures = { ...figures };
+    this.figures = { ...figures, states: { ...figures.states } };
+    this.word = this.root.dataset.word ?? "left";
     this.draw();
   }
 
@@ -109,6 +110,20 @@ export class Progress {
     this.draw();
   }
 
+  /** A candidate went from one state to another. @param {string} from @param {string} to */
+  moved(from, to) {
+    if (from === to) return;
+    const { states } = this.figures;
+    states[from] = Math.max(0, (states[from] ?? 0) - 1);
+    states[to] = (states[to] ?? 0) + 1;
+    this.draw();
+  }
+
+  /** How many there are still, in words. */
+  get told() {
+    return `${number(this.figures.left)} ${this.word}`;
+  }
+
   /** @param {number} unsaved */
   saving(unsaved) {
     const place = this.#part("saved");
@@ -121,7 +136,11 @@ export class Progress {
     this.#part("left").textContent = number(left);
     this.#part("today").textContent = number(today);
     this.#part("rate").textContent = rate ? `${number(rate)} an hour` : "";
-    this.#part("forecast").textContent = left && rate ? `done in ${span((60 * left) / rate)}` : "";
+    this.#part("forecast").textContent = left && rate && this.word === "left" ? `done in ${span((60 * left) / rate)}` : "";
+    for (const option of document.querySelectorAll("#f-state option[data-state]")) {
+      const { state, title } = /** @type {HTMLElement} */ (option).dataset;
+      option.textContent = `${title} (${number(this.figures.states[state ?? ""] ?? 0)})`;
+    }
   }
 
   /** @param {string} name */

@@ -29,6 +29,7 @@ const classOfKey = new Map(Object.entries(data.keys).map(([name, key]) => [Strin
 /** @type {Map<string, Candidate[]>} photos of users that were looked at */
 const users = new Map();
 let nextPlace = data.next;
+let listed = /** @type {number|null} */ (countOf(data.progress)); // rows of the list, loaded or not
 let loading = false;
 let waitsForMore = false; // all that is loaded is decided
 let refreshed = Date.now();
@@ -79,8 +80,14 @@ async function loadMore() {
   if (waitsForMore) goOn(store.focus);
 }
 
+/** How many rows the list has from its first to its last. @param {any} figures */
+function countOf(figures) {
+  return data.state === "any" ? figures.total : figures.left;
+}
+
 async function reload() {
   const piece = await call(`${base}/candidates?${data.query}`);
+  listed = null;
   store.clear();
   for (const one of piece.candidates) revisions.set(one.id, one.revision);
   nextPlace = piece.next;
@@ -94,7 +101,11 @@ async function refresh(now = false) {
   if (queue.unsaved || document.hidden || (!now && Date.now() - refreshed < REFRESH_MS)) return;
   refreshed = Date.now();
   const figures = await call(`${base}/progress?${data.query}`).catch(() => null);
-  if (figures && !queue.unsaved) progress.update(figures);
+  if (figures && !queue.unsaved) {
+    progress.update(figures);
+    listed ??= countOf(figures);
+  }
+  shownCount();
   drawAll();
 }
 
@@ -118,7 +129,9 @@ function draw() {
 }
 
 function shownCount() {
-  const selected = store.selection.size ? `${number(store.selection.size)} selected` : `${number(store.focus + 1)} of ${number(store.items.length)}${nextPlace ? "+" : ""}`;
+  const loaded = store.items.length;
+  const all = nextPlace === null ? number(loaded) : listed === null || listed <= loaded ? `${number(loaded)}+` : number(listed);
+  const selected = store.selection.size ? `${number(store.selection.size)} selected` : `${number(store.focus + 1)} of ${all}`;
   const place = document.getElementById("verify-shown");
   if (place && place.textContent !== selected) place.textContent = store.items.length ? selected : "";
 }
