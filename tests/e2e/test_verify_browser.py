@@ -228,6 +228,24 @@ def test_a_reload_keeps_what_was_decided(world: World, open_page: Open) -> None:
     expect(page.locator("#verify-focus")).to_contain_text("ana")
 
 
+def test_undo_outlives_a_reload_and_another_filter(world: World, open_page: Open) -> None:
+    page = open_page()
+    first = focused(page)
+    press(page, "x")
+    second = focused(page)
+    press(page, "Enter")
+    saved(page)
+    page.reload()
+    press(page, "u")
+    saved(page)
+    assert world.states() == {first: "reject"}
+    expect(page.locator("#verify-focus img").first).to_have_attribute("data-id", second)
+    page.goto(f"{world.url}/verify/face?state=skip")
+    press(page, "u", "u")
+    saved(page)
+    assert world.states() == {}
+
+
 def test_the_counts_of_the_states_and_of_the_list_follow_what_is_decided(world: World, open_page: Open) -> None:
     page = open_page()
     states = page.locator("#f-state")

@@ -11,6 +11,7 @@ import { fitting, grouped, hasPicture } from "./verify-store.js";
 
 const MOST_AT_ONCE = 500; // candidates in one request
 const MOST_UNDO = 200;
+const MOST_KEPT = 20_000; // candidates whose undo outlives the page
 const DECIDED = new Set(["accept", "correct", "reject"]);
 
 /** @param {Candidate} one @returns {Before} */
@@ -33,6 +34,9 @@ export class Decisions {
     /** @type {Undo[]} */
     this.undos = [];
     this.stale = false; // what was undone may not be in the list
+    /** @type {number|null} the one that was undone, to be shown when the list is loaded again */
+    this.undone = null;
+    this.place = `assay.verify.undo.${data.family}.${data.me}`;
     this.queue = new SaveQueue({
       send: (job) => this.#send(job),
       saved: (job, answer) => this.#saved(job, answer),
@@ -107,6 +111,28 @@ export class Decisions {
     if (this.undos.length > MOST_UNDO) this.undos.shift();
   }
 
+  /** Keep what can be undone for this tab's next page of the family. */
+  remember() {
+    const kept = [];
+    let left = MOST_KEPT;
+    for (const { before } of [...this.undos].reverse()) {
+      if ((left -= before.length) < 0) break;
+      kept.unshift(before.map((was) => ({ ...was, revision: this.revisions.get(was.id) ?? 0 })));
+    }
+    try {
+      sessionStorage.setItem(this.place, JSON.stringify(kept));
+    } catch {
+      sessionStorage.removeItem(this.place); // no room: the next page begins without
+    }
+  }
+
+  /** What the page before could have undone. Revisions make sure that nobody else's decision is taken back. */
+  recall() {
+    const kept = JSON.parse(sessionStorage.getItem(this.place) ?? "[]");
+    for (const entry of kept) for (const { id, revision } of entry) if (!this.revisions.has(id)) this.revisions.set(id, revision);
+    this.undos = kept.map((/** @type {any[]} */ entry) => ({ jobs: [], before: entry.map(({ revision, ...was }) => was) }));
+  }
+
   /** Take back the last decision: unsent, it never was; sent, it is withdrawn. */
   undo() {
     const { store, notices } = this;
@@ -119,6 +145,7 @@ export class Decisions {
     for (const group of goBack(entry.before.filter((was) => !unsent.has(was.id)))) this.#put(group);
     for (const { id, ...was } of entry.before) this.change(id, was);
     this.stale ||= !entry.jobs.length;
+    this.undone = entry.before[0]?.id ?? null;
     store.deselect();
     notices.clear("last");
     const place = store.places.get(entry.before[0]?.id);

@@ -191,8 +191,16 @@ function lastOne() {
 
 /** All that was under way is saved. @param {boolean} stale */
 function settled(stale) {
-  if (stale) void reload().then(() => refresh(true)).catch(() => location.reload());
+  if (stale) void reload().then(showUndone).then(() => refresh(true)).catch(() => location.reload());
   else void refresh();
+}
+
+/** Go to the one that was undone, where it is in the list. */
+function showUndone() {
+  const place = store.places.get(decisions.undone ?? NaN);
+  if (place === undefined) return;
+  store.moveTo(place);
+  draw();
 }
 
 /** @param {string|null} kind of the reason; null: the filter as it is */
@@ -302,10 +310,12 @@ filterBox.querySelector("form")?.addEventListener("formdata", (event) => {
 if (window.matchMedia("(max-width: 56rem)").matches) filterBox.open = false;
 
 window.addEventListener("beforeunload", (event) => { if (queue.unsaved) event.preventDefault(); });
+window.addEventListener("pagehide", () => decisions.remember());
 window.addEventListener("online", () => queue.hurry());
 document.addEventListener("visibilitychange", () => void refresh());
 setInterval(() => void refresh(), REFRESH_MS);
 
 take(data.candidates);
+if (data.mayDecide) decisions.recall();
 list.layout();
 draw();
