@@ -32,6 +32,8 @@ from serving.admin.verify_keys import class_keys
 from serving.admin.verify_progress import progress
 from serving.admin.verify_view import candidate_json, place_after, table_columns
 from storage import candidates as index
+from storage.candidate_days import ids_of
+from storage.reviews import candidate_key
 
 #: Candidates in the page itself, and in each piece that is loaded after it.
 FIRST, PIECE, MOST_PIECE = 60, 200, 500
@@ -53,7 +55,7 @@ def show(request: Request) -> Response:
     rows = index.page(engine, asked.filter, limit=FIRST)
     figures, found = progress(engine, asked.filter, by=user.name, at=moment())
     photos = bool(family.heavy)
-    shown = _told(family, rows)
+    shown = _told(request, family, rows)
     wanted = request.query_params.get("focus", "")
     focus = next((one for one in shown if str(one["id"]) == wanted), shown[0] if shown else None)
     classes = _classes(request, family)
@@ -87,7 +89,7 @@ def more(request: Request) -> Response:
     after = decode_place(query["after"]) if query.get("after") else None
     limit = _limit(query.get("limit"))
     rows = index.page(engine, asked.filter, after=after, limit=limit)
-    return JSONResponse({"candidates": _told(family, rows), "next": place_after(rows, limit)})
+    return JSONResponse({"candidates": _told(request, family, rows), "next": place_after(rows, limit)})
 
 
 @require("viewer")
@@ -109,7 +111,7 @@ def decisions(request: Request) -> Response:
         {
             "id": one.id,
             "decided": one.decided,
-            "candidate": _told(family, [one.candidate])[0] if one.candidate else None,
+            "candidate": _told(request, family, [one.candidate])[0] if one.candidate else None,
         }
         for one in outcomes
     ]
@@ -186,8 +188,19 @@ def _data(request: Request, context: Mapping[str, Any], next_place: str | None) 
     }
 
 
-def _told(family: Family, rows: Sequence[index.Candidate]) -> list[dict[str, Any]]:
-    return [candidate_json(row, photos=bool(family.heavy), order=family.schema.names) for row in rows]
+def _told(request: Request, family: Family, rows: Sequence[index.Candidate]) -> list[dict[str, Any]]:
+    """``rows`` as JSON; a photo that repeats another has that one's id, where it is a candidate too."""
+    repeats = {
+        row.id: candidate_key([row.values["duplicate_of"]]) for row in rows if "duplicate_of" in row.values
+    }
+    twins = ids_of(parts(request).engine, family.name, list(set(repeats.values())))
+    return [
+        {
+            **candidate_json(row, photos=bool(family.heavy), order=family.schema.names),
+            **({"twin": twins.get(repeats[row.id])} if row.id in repeats else {}),
+        }
+        for row in rows
+    ]
 
 
 def _family(request: Request) -> Family:

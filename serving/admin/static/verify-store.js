@@ -25,6 +25,7 @@
  * @property {[string, number][]} [others]  other likely classes
  * @property {[string, any][]} [values]     of a row, in the family's order
  * @property {Object<string, any>} [more]
+ * @property {number|null} [twin]     the photo that this one repeats
  */
 
 const OPEN = new Set(["waiting", "aside", "skip"]);

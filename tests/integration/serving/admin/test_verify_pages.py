@@ -342,6 +342,18 @@ def test_what_cannot_be_opened_is_neither_confirmed_nor_corrected(
     assert waiting(engine) == []
 
 
+def test_a_photo_that_repeats_another_names_it_where_it_is_there(ana: Visitor, engine: Engine) -> None:
+    first, day = waiting(engine)[0], DAY + timedelta(days=1)
+    rows = [
+        photo_row(number, values={"width": 192, "height": 192, "duplicate_of": of})
+        for number, of in ((8, first.image), (9, "gold/1234"))
+    ]
+    index_candidates(engine, "face", day, f"face/candidates/{day}", rows)
+    told = ana.get(f"/verify/face/candidates?when={day}").json()["candidates"]
+    assert [one["twin"] for one in told] == [first.id, None]
+    assert "twin" not in ana.get(f"/verify/face/candidates?when={DAY}").json()["candidates"][0]
+
+
 def test_without_scripts_too_what_cannot_be_opened_has_no_button_to_confirm(
     ana: Visitor, engine: Engine
 ) -> None:
