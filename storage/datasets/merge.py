@@ -11,7 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -152,7 +152,11 @@ def _key_texts(rows: Sequence[Sequence[Any]], key: Sequence[str], schema: pa.Sch
 def _key_value(value: Any, kind: pa.DataType) -> Any:
     if value is None:
         raise ValueError("a key has no empty values")
-    return datetime.fromisoformat(value) if pa.types.is_timestamp(kind) else value
+    if not pa.types.is_timestamp(kind):
+        return value
+    moment = datetime.fromisoformat(value)
+    # in UTC before Arrow sees it: whether Arrow minds another zone depends on what else is loaded
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def plan_merge(
