@@ -133,6 +133,7 @@ def press(page: Page, *keys: str) -> None:
 def test_photos_are_confirmed_corrected_rejected_and_skipped_by_keys(world: World, open_page: Open) -> None:
     page = open_page()
     expect(page.locator("[data-figure=left]")).to_have_text("70")
+    assert "undefined" not in page.locator("main").inner_text()
     ids = [focused(page)]
     for key in ("Enter", "m", "x", "s", "Space", "Backspace"):
         press(page, key)

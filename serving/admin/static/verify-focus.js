@@ -154,9 +154,9 @@ export class Focus {
       one.flag && h("p", { class: "notice warn v-flag" }, one.flag),
       one.kind && this.data.mayDecide && !this.photos &&
         h("button", { type: "button", class: "v-small", onclick: () => this.hooks.whole(one) }, "Decide all rows with this reason …"),
-      this.photos && one.twin && h("figure", { class: "v-twin" },
+      this.photos && one.twin ? h("figure", { class: "v-twin" },
         h("img", { src: this.photos.url(one.twin, this.photos.thumb), alt: "The photo that it repeats", width: 72, height: 72 }),
-        h("figcaption", {}, "repeats this one")),
+        h("figcaption", {}, "repeats this one")) : null,
       this.strip,
       h("dl", { class: "facts v-facts" }, [...facts, ...this.#common(one)].map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
       !this.photos && this.#values(one),
