@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import socket
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +22,7 @@ from demo.photos import PhotoSize
 from demo.progress import Progress
 from demo.story import build, collect, import_world, retrain
 from demo.world import WorldSize
+from local.environment import settings_environment
 from local.stack import Platform, running_platform
 
 
@@ -84,3 +89,19 @@ def platform(platform_home: Path) -> Iterator[Platform]:
         )
     with running_platform(settings) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def settings(platform: Platform) -> Settings:
+    """Settings of the running platform, secrets included."""
+    return platform.settings
+
+
+def told(settings: Settings, *arguments: str) -> Any:
+    """What a command says with ``--json``; it must succeed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "cli", *arguments, "--json"],
+        capture_output=True, text=True, timeout=180, check=False, env=settings_environment(settings),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)

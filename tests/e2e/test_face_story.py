@@ -2,32 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from typing import Any
-
 import pytest
 
 from config.settings import Settings
 from demo.face_story import ask_face
-from local.environment import settings_environment
-from local.stack import Platform
-from tests.e2e.conftest import World
-
-
-@pytest.fixture(scope="module")
-def settings(platform: Platform) -> Settings:
-    return platform.settings
-
-
-def told(settings: Settings, *arguments: str) -> Any:
-    done = subprocess.run(
-        [sys.executable, "-m", "cli", *arguments, "--json"],
-        capture_output=True, text=True, timeout=180, check=False, env=settings_environment(settings),
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+from tests.e2e.conftest import World, told
 
 
 def test_the_version_that_was_promoted_knows_a_new_face(settings: Settings, world: World) -> None:
