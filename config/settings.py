@@ -81,6 +81,7 @@ class Settings(BaseSettings):
     admin_user: str | None = Field(None, description="Name of the first admin.")
     admin_password: SecretStr | None = Field(None, description="Password of the first admin.")
     viral_port: int = Field(8001, description="Port of the viral service.")
+    ctr_port: int = Field(8002, description="Port of the CTR service, which also runs the experiments.")
     face_port: int = Field(8004, description="Port of the face service.")
     admin_port: int = Field(8080, description="Port of the admin pages.")
     admin_session_hours: float = Field(
@@ -123,6 +124,38 @@ class Settings(BaseSettings):
     viral_horizon_days: float = Field(7.0, gt=0, description="A prediction is about the views this long after.")
     viral_tolerance_hours: float = Field(
         24.0, ge=0, description="How far from the horizon an observation may lie and still give the outcome."
+    )
+
+    # -- ctr -------------------------------------------------------------------------------------------------
+    ctr_bands: Annotated[tuple[float, ...], NoDecode] = Field(
+        (0.03, 0.05, 0.08), description="Click-through rates that begin the bands medium, high and viral."
+    )
+    ctr_maturity_hours: float = Field(
+        24.0, ge=0, description="Counts of a day are final this long after its end."
+    )
+    ctr_min_outcomes: int = Field(
+        10, ge=2, description="With fewer outcomes nothing is fitted: the heuristic answers."
+    )
+    ctr_min_training_samples: int | None = Field(
+        10, ge=1, description="Gate of ctr: fewest training rows, in place of MIN_TRAINING_SAMPLES."
+    )
+    ctr_gate_floor: float | None = Field(
+        0.0,
+        ge=-1,
+        le=1,
+        description="Gate of ctr: least share of the base rate's log loss that a version must take away"
+        " (`skill`); it has no accuracy.",
+    )
+
+    # -- experiments -----------------------------------------------------------------------------------------
+    experiment_refresh_seconds: float = Field(
+        0.5, gt=0, le=60, description="How often a service looks for changed experiments and posteriors."
+    )
+    experiment_guard_seconds: float = Field(
+        30.0, gt=0, description="How often running experiments are checked against their guard-rails."
+    )
+    experiment_learn_seconds: float = Field(
+        1.0, gt=0, description="How often contextual bandits learn from the rewards that came in."
     )
 
     # -- face ------------------------------------------------------------------------------------------------
@@ -179,6 +212,18 @@ class Settings(BaseSettings):
     def _classes_differ(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if len({name.casefold() for name in value}) < max(2, len(value)) or not all(value):
             raise ValueError("must be at least two different names, such as Serious,Soft,Warm")
+        return value
+
+    @field_validator("ctr_bands", mode="before")
+    @classmethod
+    def _split_bands(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+    @field_validator("ctr_bands")
+    @classmethod
+    def _bands_rise(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if len(value) != 3 or not 0 < value[0] < value[1] < value[2] < 1:
+            raise ValueError("must be three rising rates between 0 and 1, such as 0.03,0.05,0.08")
         return value
 
     @field_validator("viral_thresholds", mode="before")
@@ -262,12 +307,14 @@ class Settings(BaseSettings):
         return (self.mlflow_tracking_uri or f"http://127.0.0.1:{self.mlflow_port}").rstrip("/")
 
     def gate_floors(self, family: str) -> tuple[int, float]:
-        """Fewest training rows and least test accuracy that the gate asks of ``family``.
+        """Fewest training rows, and the least value of its gate metric, that the gate asks of ``family``.
 
-        Its own settings go before those for all.
+        Its own settings go before those for all: ``<family>_gate_floor`` where the metric is not the accuracy.
         """
         rows = getattr(self, f"{family}_min_training_samples", None)
-        accuracy = getattr(self, f"{family}_retrain_accuracy_threshold", None)
+        accuracy = getattr(
+            self, f"{family}_gate_floor", getattr(self, f"{family}_retrain_accuracy_threshold", None)
+        )
         return (
             self.min_training_samples if rows is None else int(rows),
             self.retrain_accuracy_threshold if accuracy is None else float(accuracy),

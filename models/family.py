@@ -23,6 +23,7 @@ from models.streams import RowStream
 #: name -> module that holds ``FAMILY: Family``. Imported only when it is asked for.
 FAMILIES: dict[str, str] = {
     "viral": "models.viral",
+    "ctr": "models.ctr",
     "face": "models.face",
 }
 
@@ -151,6 +152,7 @@ class Family:
             ``evaluate`` get a :class:`RowStream` for each role, ``fit`` takes one more argument, ``context``
             (:class:`models.training_context.TrainingContext`), and ``collect`` may give batches one by one.
         person: the column that names whose data a row is; ``assay forget user`` removes by it.
+        gate_metric: the metric that has a floor in the gate (``Settings.gate_floors``).
         assets: settings -> {name: path or object key} of files that the options need; they are read where I/O
             is allowed, and put into the options' field ``assets`` as {name: bytes}.
     """
@@ -180,6 +182,7 @@ class Family:
     facts: Callable[[pa.RecordBatch, Any], list[CandidateFacts]] | None = None
     heavy: tuple[str, ...] = ()
     person: str | None = None
+    gate_metric: str = "accuracy"
     assets: Callable[[Settings], Mapping[str, str]] | None = None
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from config.settings import Settings
 from models.comparison import Comparison, compare_losses
-from models.family import Evaluation
+from models.family import Evaluation, get_family
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,9 @@ def decide(
         champion: version in production, for the record.
         family: whose challenger it is: its own floors go before those for all.
     """
-    least_rows, least_accuracy = settings.gate_floors(family)
-    checks = [_enough_rows(training_rows, least_rows), _accurate(evaluation, least_accuracy)]
+    least_rows, least = settings.gate_floors(family)
+    metric = get_family(family).gate_metric
+    checks = [_enough_rows(training_rows, least_rows), _above_floor(evaluation, metric, least)]
     if comparison is not None:
         checks.append(_beats_champion(comparison, settings))
     else:
@@ -78,10 +79,10 @@ def _enough_rows(rows: int, least: int) -> Check:
     return Check("enough rows", rows >= least, f"{rows:,} training rows, at least {least:,} are asked for")
 
 
-def _accurate(evaluation: Evaluation, least: float) -> Check:
-    accuracy = evaluation.metrics.get("accuracy", math.nan)
-    shown = "no accuracy was measured" if math.isnan(accuracy) else f"test accuracy {accuracy:.3f}"
-    return Check("accuracy floor", accuracy >= least, f"{shown}, at least {least:.3f} is asked for")
+def _above_floor(evaluation: Evaluation, metric: str, least: float) -> Check:
+    value = evaluation.metrics.get(metric, math.nan)
+    shown = f"no {metric} was measured" if math.isnan(value) else f"test {metric} {value:.3f}"
+    return Check(f"{metric} floor", value >= least, f"{shown}, at least {least:.3f} is asked for")
 
 
 def _beats_champion(comparison: Comparison, settings: Settings) -> Check:

@@ -8,6 +8,7 @@ what does not.
 from __future__ import annotations
 
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -385,3 +386,215 @@ class LoginAttempt(Base):
     name: Mapped[str]
     address: Mapped[str]
     at: Mapped[datetime]
+
+
+class Clip(Base):
+    """What was known of a clip from ``known_at`` on: each change of a clip is a row more, so that a prediction
+    about a past moment sees what was known then.
+    """
+
+    __tablename__ = "clips"
+    __table_args__ = (
+        CheckConstraint("id <> ''", name="id"),
+        *_at_least_zero("duration"),
+        Index(None, "creator_id"),
+        Index(None, "advertiser_id"),
+    )
+
+    id: Mapped[EntityId] = mapped_column(primary_key=True)
+    known_at: Mapped[datetime] = mapped_column(primary_key=True)
+    group_id: Mapped[EntityId | None]
+    creator_id: Mapped[EntityId | None]
+    advertiser_id: Mapped[EntityId | None]
+    creative_id: Mapped[EntityId | None]
+    title: Mapped[str | None]
+    hook_text: Mapped[str | None]
+    category: Mapped[str | None]
+    language: Mapped[str | None]
+    duration: Mapped[float | None]
+    psychology_composite: Mapped[float | None]
+    hook_strength: Mapped[float | None]
+    novelty_score: Mapped[float | None]
+    emotion_priority: Mapped[float | None]
+    has_face: Mapped[bool | None]
+    composite_score: Mapped[float | None]
+    published_at: Mapped[datetime | None]
+
+
+class ClipOutcome(Base):
+    """Impressions and clicks of a clip in one span of time, placement and audience.
+
+    ``key`` is the sender's, so that a repeated message changes nothing; a restated count is a new ``revision``
+    of its key, and the greatest counts. ``known_at`` is when the platform learned of it (for imports of the
+    past: when the span ended).
+    """
+
+    __tablename__ = "clip_outcomes"
+    __table_args__ = (
+        *_at_least_zero("impressions", "clicks"),
+        CheckConstraint("clicks <= impressions", name="clicks_of_impressions"),
+        CheckConstraint("ended_at > started_at", name="span"),
+        CheckConstraint("revision >= 1", name="revision"),
+        Index(None, "clip_id", "started_at"),
+        Index(None, "known_at"),
+        Index(None, "ended_at"),
+    )
+
+    key: Mapped[EntityId] = mapped_column(primary_key=True)
+    revision: Mapped[int] = mapped_column(primary_key=True)
+    clip_id: Mapped[EntityId]
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime]
+    placement: Mapped[str | None]
+    audience: Mapped[str | None]
+    impressions: Mapped[int]
+    clicks: Mapped[int]
+    known_at: Mapped[datetime]
+
+
+class CtrPrediction(Base):
+    """One answer of the CTR service about a clip; ``id`` is the prediction's.
+
+    The last columns are filled by collection, from the outcomes of the clip that began within a day after
+    ``at``, in the placement and audience that were asked about.
+    """
+
+    __tablename__ = "ctr_predictions"
+    __table_args__ = (Index(None, "clip_id", "at"), Index(None, "at"))
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    clip_id: Mapped[EntityId | None]
+    at: Mapped[datetime]
+    placement: Mapped[str | None]
+    audience: Mapped[str | None]
+    predicted_ctr: Mapped[float]
+    ctr_low: Mapped[float | None]
+    ctr_high: Mapped[float | None]
+    predicted_band: Mapped[str]
+    confidence: Mapped[float | None]
+    model_version: Mapped[str]
+    actual_impressions: Mapped[int | None]
+    actual_clicks: Mapped[int | None]
+    outcome_known_at: Mapped[datetime | None]
+
+
+class Experiment(Base):
+    """An experiment: its definition (models/experiments/definition.py, as JSON) and its state."""
+
+    __tablename__ = "experiments"
+    __table_args__ = (
+        CheckConstraint("state in ('draft', 'running', 'paused', 'concluded')", name="state"),
+        CheckConstraint("winner is null or state = 'concluded'", name="winner"),
+        CheckConstraint("id <> ''", name="id"),
+    )
+
+    id: Mapped[EntityId] = mapped_column(primary_key=True)
+    title: Mapped[str]
+    state: Mapped[str]
+    revision: Mapped[int]
+    definition: Mapped[dict[str, Any]]
+    winner: Mapped[str | None]
+    created_at: Mapped[datetime]
+    created_by: Mapped[str]
+    started_at: Mapped[datetime | None]
+    concluded_at: Mapped[datetime | None]
+
+
+class ExperimentVariant(Base):
+    """A variant and its counts: what the posteriors are made of. Only ever added to, in the transaction that
+    writes the decisions or rewards themselves. ``rewarded`` of the ``decisions`` have a reward; ``reward_sum``
+    and ``reward_squares`` are of rewards scaled to 0..1, and exact (numeric).
+    """
+
+    __tablename__ = "experiment_variants"
+    __table_args__ = (
+        *_at_least_zero("decisions", "rewarded"),
+        CheckConstraint("rewarded <= decisions", name="rewarded_of_decisions"),
+    )
+
+    experiment_id: Mapped[EntityId] = mapped_column(
+        ForeignKey("experiments.id", ondelete="CASCADE"), primary_key=True
+    )
+    variant: Mapped[EntityId] = mapped_column(primary_key=True)
+    position: Mapped[int]
+    decisions: Mapped[int]
+    rewarded: Mapped[int]
+    reward_sum: Mapped[Decimal]
+    reward_squares: Mapped[Decimal]
+
+
+class ExperimentChange(Base):
+    """A change of an experiment. Append-only: a trigger refuses every change of it."""
+
+    __tablename__ = "experiment_changes"
+    __table_args__ = (
+        Index(None, "experiment_id", "id"),
+        CheckConstraint("actor <> ''", name="actor"),
+        CheckConstraint(
+            "action in ('create', 'edit', 'start', 'pause', 'resume', 'conclude', 'alarm')", name="action"
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    experiment_id: Mapped[EntityId]
+    action: Mapped[str]
+    from_state: Mapped[str | None]
+    to_state: Mapped[str]
+    actor: Mapped[str]
+    reason: Mapped[str | None]
+    details: Mapped[dict[str, Any]]
+    at: Mapped[datetime]
+
+
+class ExperimentDecision(Base):
+    """One decision, with the probability that it had, and its reward once there is one.
+
+    ``sticky_subject`` is the subject where the experiment is sticky: one decision each. ``reward`` is as it was
+    sent; one that came after the window is kept in ``late_reward`` and counts nowhere. ``metrics`` are the
+    values of guard-rail metrics. ``learned``: 0 not yet, 1 by the contextual bandit.
+    """
+
+    __tablename__ = "experiment_decisions"
+    __table_args__ = (
+        UniqueConstraint("experiment_id", "sticky_subject"),
+        Index(None, "experiment_id", "at"),
+        Index(
+            "experiment_decisions_unlearned_idx",
+            "experiment_id",
+            "rewarded_at",
+            postgresql_where=text("learned = 0 and rewarded_at is not null"),
+        ),
+        CheckConstraint("propensity > 0 and propensity <= 1", name="propensity"),
+        CheckConstraint("(reward is null) = (rewarded_at is null)", name="reward"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    experiment_id: Mapped[EntityId] = mapped_column(ForeignKey("experiments.id", ondelete="CASCADE"))
+    variant: Mapped[EntityId]
+    subject_id: Mapped[EntityId | None] = mapped_column(index=True)
+    sticky_subject: Mapped[EntityId | None]
+    at: Mapped[datetime]
+    propensity: Mapped[float]
+    context: Mapped[dict[str, Any] | None]
+    policy_version: Mapped[int]
+    reward: Mapped[float | None]
+    rewarded_at: Mapped[datetime | None]
+    late_reward: Mapped[float | None]
+    late_at: Mapped[datetime | None]
+    metrics: Mapped[dict[str, Any] | None]
+    learned: Mapped[int]
+
+
+class ExperimentModel(Base):
+    """The newest state of a contextual bandit: Vowpal Wabbit's own bytes, and how many decisions taught it."""
+
+    __tablename__ = "experiment_models"
+    __table_args__ = (*_at_least_zero("learned"),)
+
+    experiment_id: Mapped[EntityId] = mapped_column(
+        ForeignKey("experiments.id", ondelete="CASCADE"), primary_key=True
+    )
+    version: Mapped[int]
+    learned: Mapped[int]
+    model: Mapped[bytes]
+    updated_at: Mapped[datetime]

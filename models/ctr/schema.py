@@ -1,0 +1,65 @@
+"""The columns of the CTR family: one name everywhere, from CSV to feature matrix."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+TIME = pa.timestamp("us", tz="UTC")
+
+#: What is known of a clip. An absent value is null, never zero.
+CLIP_FIELDS = [
+    pa.field("group_id", pa.string()),
+    pa.field("creator_id", pa.string()),
+    pa.field("advertiser_id", pa.string()),
+    pa.field("creative_id", pa.string()),
+    pa.field("title", pa.string()),
+    pa.field("hook_text", pa.string()),
+    pa.field("category", pa.string()),
+    pa.field("language", pa.string()),
+    pa.field("duration", pa.float64()),
+    pa.field("psychology_composite", pa.float64()),
+    pa.field("hook_strength", pa.float64()),
+    pa.field("novelty_score", pa.float64()),
+    pa.field("emotion_priority", pa.float64()),
+    pa.field("has_face", pa.bool_()),
+    pa.field("composite_score", pa.float64()),
+    pa.field("published_at", TIME),
+]
+#: Where, when and to whom it is shown. ``hour`` (0-23, UTC) is null where counts are of a whole day.
+PLACE_FIELDS = [
+    pa.field("at", TIME, nullable=False),
+    pa.field("hour", pa.int8()),
+    pa.field("placement", pa.string()),
+    pa.field("audience", pa.string()),
+]
+#: Counts of the past, known at ``at``. Null: nothing was ever counted.
+HISTORY_FIELDS = [
+    pa.field("clip_impressions", pa.int64()),
+    pa.field("clip_clicks", pa.int64()),
+    pa.field("creator_impressions", pa.int64()),
+    pa.field("creator_clicks", pa.int64()),
+    pa.field("advertiser_impressions", pa.int64()),
+    pa.field("advertiser_clicks", pa.int64()),
+]
+
+#: Everything a prediction may be made from.
+INPUT_SCHEMA = pa.schema([pa.field("clip_id", pa.string()), *PLACE_FIELDS, *CLIP_FIELDS, *HISTORY_FIELDS])
+
+#: Inputs, what happened then, what was predicted, and where the row belongs. ``outcome`` is the sender's key.
+EXAMPLE_SCHEMA = pa.schema(
+    [
+        pa.field("outcome", pa.string(), nullable=False),
+        pa.field("entity", pa.string(), nullable=False),
+        *INPUT_SCHEMA,
+        pa.field("ended_at", TIME, nullable=False),
+        pa.field("known_at", TIME, nullable=False),
+        pa.field("impressions", pa.int64(), nullable=False),
+        pa.field("clicks", pa.int64(), nullable=False),
+        ("label", pa.string()),
+        ("predicted_ctr", pa.float64()),
+        ("predicted_version", pa.string()),
+        pa.field("source", pa.string(), nullable=False),
+        ("flag", pa.string()),
+        pa.field("split", pa.string(), nullable=False),
+    ]
+)

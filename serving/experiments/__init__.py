@@ -1,0 +1,1 @@
+"""Experiments as a service: decisions, rewards, statistics, and the changes of an experiment."""
