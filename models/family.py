@@ -153,6 +153,10 @@ class Family:
             (:class:`models.training_context.TrainingContext`), and ``collect`` may give batches one by one.
         person: the column that names whose data a row is; ``assay forget user`` removes by it.
         gate_metric: the metric that has a floor in the gate (``Settings.gate_floors``).
+        target: whether the label is what the model learns; False: it is for counts alone, and may be one only.
+        refresh: retraining first builds the versions of the running month, up to the day before.
+        fallback: a heuristic answers while no version is in production; too few rows to learn from are then
+            no failure, and retraining ends as skipped.
         assets: settings -> {name: path or object key} of files that the options need; they are read where I/O
             is allowed, and put into the options' field ``assets`` as {name: bytes}.
     """
@@ -183,6 +187,9 @@ class Family:
     heavy: tuple[str, ...] = ()
     person: str | None = None
     gate_metric: str = "accuracy"
+    target: bool = True
+    refresh: bool = False
+    fallback: bool = False
     assets: Callable[[Settings], Mapping[str, str]] | None = None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from models.family import get_family
@@ -31,6 +32,24 @@ def publish_full(family_name: str, month: str) -> dict[str, Any]:
     with platform() as parts, rows_guard(parts.engine, family_name):
         build = building.plan_full(parts, family_name, month)
         return building.publish(parts, build, at=now(), run_id=run_id())
+
+
+@networked("refresh dataset")
+def refresh_dataset(family_name: str, dataset: str | None, scheduled: dt.datetime) -> str | None:
+    """The version that a retraining asks for: ``dataset``, where one was named.
+
+    Else, for a family that learns from the running month too, that month's versions are built of what was
+    collected up to the day before ``scheduled``; without anything new they are those that are there.
+    """
+    family = get_family(family_name)
+    if dataset is not None or not family.refresh:
+        return dataset
+    month = f"{scheduled - dt.timedelta(days=1):%Y-%m}"
+    with platform() as parts, rows_guard(parts.engine, family_name):
+        at, run = now(), run_id()
+        building.publish(parts, building.plan_verified(parts, family_name, month), at=at, run_id=run)
+        full = building.publish(parts, building.plan_full(parts, family_name, month), at=at, run_id=run)
+    return str(full["dataset"])
 
 
 @networked("order candidates")

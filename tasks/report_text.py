@@ -85,6 +85,25 @@ def training_report(
     return "\n\n".join(parts)
 
 
+def skipped_report(family: str, reason: str) -> str:
+    """That nothing was trained, and why."""
+    return f"## {family}: nothing was trained\n\n{reason}"
+
+
+def skipped_summary(family: str, rows: RoleRows, reason: str) -> dict[str, Any]:
+    """The same as plain figures."""
+    return {
+        "family": family,
+        "version": None,
+        "dataset": rows.dataset,
+        "rows": rows.counts,
+        "promoted": False,
+        "production": None,
+        "skipped": True,
+        "reason": reason,
+    }
+
+
 def training_summary(
     version: ModelVersion, rows: RoleRows, champion: Champion, gate: GateResult, outcome: Outcome
 ) -> dict[str, Any]:

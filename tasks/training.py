@@ -18,7 +18,7 @@ from storage.erasure import is_erased, rows_guard
 from tasks.heavy_training import checkpoints_of, fit_heavy, stream_rows
 from tasks.platform import Platform, platform
 from tasks.policy import computed, networked
-from tasks.training_rows import RoleRows, check_rows, check_schema, newest
+from tasks.training_rows import RoleRows, check_rows, check_schema, newest, shortage
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,12 @@ def load_rows(manifest: Manifest, limit: int | None) -> RoleRows:
     rows = RoleRows(train, valid, test, manifest.ref.name, manifest.ref.sha256, limit)
     check_rows(rows, family)
     return rows
+
+
+def too_little(family_name: str, rows: RoleRows) -> str | None:
+    """Why ``rows`` are too few to learn from, where that is no failure (see ``shortage``)."""
+    family = get_family(family_name)
+    return shortage(rows, family, load_settings().gate_floors(family_name)[0])
 
 
 @computed("fit challenger")

@@ -44,20 +44,47 @@ def check_schema(schema: pa.Schema, family: Family, dataset: str) -> None:
 
 
 def check_rows(rows: RoleRows, family: Family) -> None:
-    """Raise TrainingError unless every role has rows and the training rows have at least two classes."""
-    empty = [role for role, count in rows.counts.items() if not count]
+    """Raise TrainingError unless every role has rows and the training rows have at least two classes.
+
+    Where the label is not what is learned, its classes do not matter; where a heuristic can stand in, rows that
+    are missing are no fault (see :func:`shortage`).
+    """
+    empty = [] if family.fallback else [role for role, count in rows.counts.items() if not count]
     if empty:
         raise TrainingError(
             f"{rows.dataset} has no rows to {' and '.join(empty)} on.",
             hint="Collect more days: outcomes are known only after the horizon. "
             "If that setting was changed, collect and build the past again.",
         )
+    if not family.target:
+        return
     classes = pc.unique(rows.train[family.label]).drop_null().to_pylist()
     if len(classes) < 2:
         raise TrainingError(
             f"The training rows of {rows.dataset} have one class only: {', '.join(map(str, classes))}.",
             hint="Collect data with more than one outcome.",
         )
+
+
+def shortage(rows: RoleRows, family: Family, least: int) -> str | None:
+    """Why there is too little to learn from, for a family that can do without a model; None where there is
+    enough. For any other family None: too little is a fault then, and said as one.
+
+    Args:
+        rows: the rows by role.
+        family: whose they are.
+        least: fewest training rows.
+    """
+    if not family.fallback:
+        return None
+    empty = [role for role, count in rows.counts.items() if not count]
+    if rows.train.num_rows >= least and not empty:
+        return None
+    missing = f", and none to {' and '.join(empty)} on" if empty else ""
+    return (
+        f"{rows.dataset} has {rows.train.num_rows:,} rows to learn from, of at least {least:,}{missing}: "
+        "what is in production stays, and without a version the heuristic answers."
+    )
 
 
 def newest(train: Rows, valid: Rows, *, time: str, limit: int | None) -> tuple[Rows, Rows]:
