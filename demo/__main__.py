@@ -9,6 +9,8 @@ from rich.console import Console
 
 from config.errors import AssayError
 from config.settings import load_settings
+from demo.ctr_story import ask_ctr, import_clicks, retrain_ctr, run_experiment
+from demo.ctr_world import CtrSize
 from demo.face_story import ask_face, import_photos, retrain_face, verify
 from demo.photos import PhotoSize
 from demo.progress import Steps
@@ -20,14 +22,16 @@ from demo.world import WorldSize
 def main() -> int:
     """Run the demo; 0 when all of it worked."""
     console = Console()
-    as_of, size, photos = datetime.now(UTC).date(), WorldSize(), PhotoSize()
+    as_of, size, photos, clicks = datetime.now(UTC).date(), WorldSize(), PhotoSize(), CtrSize()
     console.print("[bold]Assay[/bold]: from collected predictions to a served production version\n")
-    steps = Steps(console, 10)
+    steps = Steps(console, 14)
     try:
         with steps.step("Start the platform") as progress:
             settings = start(load_settings(), progress)
         with steps.step("Load a sample world of three months") as progress:
             progress.done(import_world(settings, as_of, size))
+        with steps.step("Load the clicks on three months of clips") as progress:
+            progress.done(import_clicks(settings, as_of, clicks))
         with steps.step("Upload the sample photos, and a gold set") as progress:
             import_photos(settings, as_of, photos, progress)
         with steps.step("Collect the past days") as progress:
@@ -38,11 +42,21 @@ def main() -> int:
             versions = build(settings, as_of, size.days, progress)
         with steps.step("Retrain viral, and promote it if it is better") as progress:
             version = retrain(settings, progress)
+        with steps.step("Retrain ctr, and promote it if it is better") as progress:
+            ctr = retrain_ctr(settings, progress)
         with steps.step("Retrain face, and promote it if it is better") as progress:
             face = retrain_face(settings, progress)
         with steps.step("Ask viral's version in production about a video") as progress:
             answer = ask(settings, version)
             progress.done(f"{answer['viral_class']} by version {answer['model_version']}")
+        with steps.step("Ask ctr's about a clip") as progress:
+            rate = ask_ctr(settings, ctr)
+            progress.done(
+                f"{rate['predicted_ctr']:.1%} ({rate['ctr_low']:.1%} to {rate['ctr_high']:.1%}), "
+                f"{rate['predicted_band']} with {rate['confidence']:.0%}, by version {rate['model_version']}"
+            )
+        with steps.step("Run an experiment on 900 visitors") as progress:
+            run_experiment(settings, progress)
         with steps.step("Ask face's about a photo") as progress:
             drawn, style = ask_face(settings, face)
             said = f"{style['class']} ({style['confidence']:.0%}) by version {style['model_version']}"

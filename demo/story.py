@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import httpx
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cli.flow_client import run_flow
@@ -50,31 +51,27 @@ def start(settings: Settings, progress: Progress) -> Settings:
 
 
 def import_world(settings: Settings, as_of: date, size: WorldSize) -> str:
-    """Write the sample world to a file and import it as a team would import theirs; what came of it."""
+    """Import the sample world of videos; what came of it."""
+    return import_table(settings, "viral", "snapshots", make_world(as_of, SEED, size))
+
+
+def import_table(settings: Settings, family: str, name: str, table: pa.Table) -> str:
+    """Write ``table`` to a file and import it as a team would import theirs; what came of it."""
     from storage.database import make_engine
     from tasks.importing import import_file
 
     folder = settings.home / "demo"
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "snapshots.parquet"
-    pq.write_table(make_world(as_of, SEED, size), path)
+    path = folder / f"{name}.parquet"
+    pq.write_table(table, path)
+    rejects = folder / f"{name}.rejected.csv"
     engine = make_engine(settings)
     try:
-        result = import_file(
-            engine,
-            get_family("viral"),
-            path,
-            None,
-            as_of=datetime.now(UTC),
-            rejects=folder / "snapshots.rejected.csv",
-        )
+        result = import_file(engine, get_family(family), path, None, as_of=datetime.now(UTC), rejects=rejects)
     finally:
         engine.dispose()
     stored = result.loaded + result.updated + result.unchanged
-    return (
-        f"{result.rows:,} snapshots read, {stored:,} in the database, "
-        f"{result.rejected} set aside in {folder / 'snapshots.rejected.csv'}"
-    )
+    return f"{result.rows:,} {name} read, {stored:,} in the database, {result.rejected} set aside in {rejects}"
 
 
 def months_of(as_of: date, days: int) -> list[str]:
@@ -135,14 +132,19 @@ def ask(settings: Settings, version: str, seconds: float = 30) -> dict[str, Any]
 
 
 def ask_service(
-    settings: Settings, family: str, question: dict[str, Any], version: str, seconds: float = 30
+    settings: Settings,
+    family: str,
+    question: dict[str, Any],
+    version: str,
+    seconds: float = 30,
+    path: str = "/predict",
 ) -> dict[str, Any]:
     """The answer of a family's service, once it serves ``version``.
 
     Raises:
         AssayError: it did not take the version up in time.
     """
-    url = f"http://127.0.0.1:{settings.service_port(family)}/predict"
+    url = f"http://127.0.0.1:{settings.service_port(family)}{path}"
     key = settings.ml_api_key.get_secret_value() if settings.ml_api_key else ""
     deadline = time.monotonic() + seconds
     while True:
