@@ -17,6 +17,8 @@ from typing import Any
 import pytest
 
 from config.settings import Settings, load_settings
+from demo.ctr_story import import_clicks, retrain_ctr
+from demo.ctr_world import CtrSize
 from demo.face_story import import_photos, retrain_face, verify
 from demo.photos import PhotoSize
 from demo.progress import Progress
@@ -62,6 +64,7 @@ class World:
     photos: PhotoSize
     viral: str
     face: str
+    ctr: str
 
 
 @pytest.fixture(scope="session")
@@ -71,11 +74,13 @@ def world(platform: Platform) -> World:
     size = WorldSize(creators=80, videos_a_day=12, days=80)
     photos = PhotoSize(gold_a_class=10, users=60, photos_a_day=5, strange_share=0.1, days=80)
     import_world(settings, today, size)
+    import_clicks(settings, today, CtrSize(creators=30, advertisers=10, clips_a_day=4, days=80))
     import_photos(settings, today, photos, quiet)
     collect(settings, today, size, quiet)
     verify(settings, today, quiet)
     build(settings, today, size.days, quiet)
-    return World(today, size, photos, retrain(settings, quiet), retrain_face(settings, quiet))
+    viral, face = retrain(settings, quiet), retrain_face(settings, quiet)
+    return World(today, size, photos, viral, face, retrain_ctr(settings, quiet))
 
 
 @pytest.fixture(scope="session")
