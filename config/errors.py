@@ -3,6 +3,8 @@
     AssayError
     ├── SettingsError              a setting is missing, wrong or unsafe
     ├── InputError                 data from outside does not fit: which field, which row, what to do
+    │   ├── ExperimentNotFound
+    │   └── ExperimentConflict     its state does not allow that, or somebody else changed it in the meantime
     ├── StoreError                 the object store
     │   ├── ObjectNotFound
     │   ├── ObjectExists           create-once met an object that is already there
@@ -50,6 +52,14 @@ class SettingsError(AssayError):
 
 class InputError(AssayError):
     """Data from outside that does not fit."""
+
+
+class ExperimentNotFound(InputError):
+    """No experiment of that id."""
+
+
+class ExperimentConflict(InputError):
+    """An experiment's state does not allow the change, or somebody else changed it in the meantime."""
 
 
 class StoreError(AssayError):

@@ -30,6 +30,8 @@ STATUS: tuple[tuple[type[errors.AssayError], int], ...] = (
     (errors.VersionNotFound, 404),
     (errors.ModelNotFound, 404),
     (errors.VersionErased, 410),
+    (errors.ExperimentNotFound, 404),
+    (errors.ExperimentConflict, 409),
     (errors.InputError, 422),
     (errors.GateFailed, 409),
     (errors.ModelInvalid, 409),
