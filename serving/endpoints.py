@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +21,14 @@ _OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KE
 
 
 class CommonEndpoints:
-    """Handlers over the parts of one service."""
+    """Handlers over the parts of one service.
+
+    Args:
+        fallback: what answers while there is no model, in words; None: nothing does.
+        complaints: other parts of the service, asked what is not as it should be.
+        figures: other parts of the service, told to bring their gauges up to date before a scrape. They run
+            in a thread.
+    """
 
     def __init__(
         self,
@@ -31,10 +39,16 @@ class CommonEndpoints:
         metrics: ServiceMetrics,
         openapi: dict[str, Any],
         started_at: datetime,
+        fallback: str | None = None,
+        complaints: Sequence[Callable[[], list[str]]] = (),
+        figures: Sequence[Callable[[], None]] = (),
     ) -> None:
         self._title = title
         self._slot = slot
         self._recorder = recorder
+        self._fallback = fallback
+        self._complaints = (slot.complaints, *complaints, recorder.complaints)
+        self._figures = (recorder.publish_depth, *figures)
         self._metrics = metrics
         self._openapi = orjson.dumps(openapi)
         self._paths = {
@@ -72,10 +86,13 @@ class CommonEndpoints:
         )
 
     async def health(self, _: Request) -> Response:
-        """``ok``, ``degraded`` with the reasons while it answers, ``unavailable`` (503) without a model."""
+        """``ok``, ``degraded`` with the reasons while it answers, ``unavailable`` (503) if nothing answers."""
         model, view = self._slot.current, self._slot.registry
-        complaints = self._slot.complaints() + self._recorder.complaints()
-        status = "unavailable" if model is None else "degraded" if complaints else "ok"
+        complaints = [said for ask in self._complaints for said in ask()]
+        if model is None and self._fallback:
+            complaints.insert(0, f"{self._fallback} answers")
+        answers = model is not None or self._fallback is not None
+        status = "unavailable" if not answers else "degraded" if complaints else "ok"
         detail = f"{status}: {'; '.join(complaints)}" if complaints else status
         body = {
             "status": status,
@@ -91,14 +108,15 @@ class CommonEndpoints:
                 "refused": view.refused,
             },
         }
-        return _json(body, 200 if model else 503)
+        return _json(body, 200 if answers else 503)
 
     async def metrics(self, _: Request) -> Response:
         """Prometheus' text format."""
         return Response(await asyncio.to_thread(self._render), content_type=CONTENT_TYPE)
 
     def _render(self) -> bytes:
-        self._recorder.publish_depth()
+        for publish in self._figures:
+            publish()
         return self._metrics.render()
 
     async def model_info(self, _: Request) -> Response:

@@ -8,12 +8,34 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 _BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+
+
+@dataclass(frozen=True)
+class QueueFigures:
+    """Of one queue on disk: rows written to it; committed; set aside as unreadable; not kept (full, or a disk
+    error).
+    """
+
+    spooled: Counter
+    shipped: Counter
+    set_aside: Counter
+    lost: Counter
+    _rows: Gauge
+    _bytes: Gauge
+    _oldest: Gauge
+
+    def set_depth(self, rows: int, size: int, oldest_seconds: float) -> None:
+        """State how much waits."""
+        self._rows.set(rows)
+        self._bytes.set(size)
+        self._oldest.set(oldest_seconds)
 
 
 class ServiceMetrics:
@@ -34,37 +56,33 @@ class ServiceMetrics:
         self._predictions = Counter(
             "assay_predictions", "Predictions by class.", ("service", "answer"), registry=self.registry
         )
-        recorded = Counter(
+        self._recorded = Counter(
             "assay_recorded_rows",
             "Predictions on their way to the database.",
             ("service", "state"),
             registry=self.registry,
         )
-        #: written to the spool; committed; set aside as unreadable; not kept (spool full or disk error)
-        self.spooled = recorded.labels(family, "spooled")
-        self.shipped = recorded.labels(family, "shipped")
-        self.set_aside = recorded.labels(family, "set_aside")
-        self.lost = recorded.labels(family, "lost")
         self.swaps = Counter(
             "assay_model_swaps", "Model versions taken into service.", ("service",), registry=self.registry
         ).labels(family)
         self.refusals = Counter(
             "assay_model_refusals", "Model versions refused.", ("service",), registry=self.registry
         ).labels(family)
-        self._queue = {
-            name: Gauge(
+        self._depths = [
+            Gauge(
                 f"assay_queue_{name}",
                 text,
                 ("service",),
                 registry=self.registry,
                 multiprocess_mode="mostrecent",
-            ).labels(family)
+            )
             for name, text in (
                 ("rows", "Predictions that wait for the database."),
                 ("bytes", "Their size on disk."),
                 ("oldest_seconds", "Age of the oldest of them."),
             )
-        }
+        ]
+        self.predictions = self._queue(family)
         self._version = Gauge(
             "assay_model_version",
             "Registry version in service.",
@@ -95,10 +113,16 @@ class ServiceMetrics:
             count = self._classes[answer] = self._predictions.labels(self._family, answer).inc
         count(number)
 
-    def set_queue(self, rows: int, size: int, oldest_seconds: float) -> None:
-        """State the depth of the recording queue."""
-        for name, value in (("rows", rows), ("bytes", size), ("oldest_seconds", oldest_seconds)):
-            self._queue[name].set(value)
+    def queue(self, name: str) -> QueueFigures:
+        """Figures of another queue of this service, under the service's name and that of the queue."""
+        return self._queue(f"{self._family}-{name}")
+
+    def _queue(self, label: str) -> QueueFigures:
+        rows, size, oldest = (gauge.labels(label) for gauge in self._depths)
+        spooled, shipped, set_aside, lost = (
+            self._recorded.labels(label, state) for state in ("spooled", "shipped", "set_aside", "lost")
+        )
+        return QueueFigures(spooled, shipped, set_aside, lost, rows, size, oldest)
 
     def set_version(self, version: str) -> None:
         """State the version in service."""

@@ -37,10 +37,10 @@ class Recorder:
         connect: Callable[[], Insert],
     ) -> None:
         self._family = family
-        self._metrics = metrics
+        self._figures = metrics.predictions
         self._complained = 0.0
         self.spool = Spool(folder, max_bytes=settings.prediction_spool_bytes)
-        self.shipper = Shipper(self.spool, connect, metrics)
+        self.shipper = Shipper(self.spool, connect, self._figures)
 
     def record(
         self,
@@ -75,12 +75,12 @@ class Recorder:
         try:
             self.spool.append(lines)
         except OSError as error:
-            self._metrics.lost.inc(len(predictions))
+            self._figures.lost.inc(len(predictions))
             if time.monotonic() - self._complained > 10:
                 self._complained = time.monotonic()
                 logger.error("predictions are answered but not recorded: %s", error)
             return
-        self._metrics.spooled.inc(len(predictions))
+        self._figures.spooled.inc(len(predictions))
 
     def complaints(self) -> list[str]:
         """What is not as it should be, a sentence each."""
@@ -93,9 +93,7 @@ class Recorder:
 
     def publish_depth(self) -> None:
         """Measure the queue for the metrics. Reads files: not for the event loop."""
-        pending = self.spool.pending()
-        age = (datetime.now(UTC) - pending.oldest).total_seconds() if pending.oldest else 0.0
-        self._metrics.set_queue(pending.rows, pending.size, age)
+        self._figures.set_depth(*depth(self.spool))
 
     def start(self) -> None:
         """Begin to ship."""
@@ -105,6 +103,13 @@ class Recorder:
         """Ship what can be shipped at once; the rest stays on disk."""
         if self.shipper.stop():
             self.spool.close()
+
+
+def depth(spool: Spool) -> tuple[int, int, float]:
+    """Rows that wait, their size in bytes, and the age of the oldest in seconds."""
+    pending = spool.pending()
+    age = (datetime.now(UTC) - pending.oldest).total_seconds() if pending.oldest else 0.0
+    return pending.rows, pending.size, age
 
 
 def new_identities(count: int) -> list[str]:

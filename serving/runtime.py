@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -63,8 +63,18 @@ class ServiceRuntime:
             registry or partial(connect_registry, settings),
         )
 
-    def application(self, routes: list[Route], openapi: dict[str, Any]) -> Application:
-        """The ASGI application: the family's routes and the common ones."""
+    def application(
+        self,
+        routes: list[Route],
+        openapi: dict[str, Any],
+        *,
+        fallback: str | None = None,
+        complaints: Sequence[Callable[[], list[str]]] = (),
+        figures: Sequence[Callable[[], None]] = (),
+    ) -> Application:
+        """The ASGI application: the family's routes and the common ones. ``fallback``, ``complaints`` and
+        ``figures`` are what :class:`CommonEndpoints` says they are.
+        """
         common = CommonEndpoints(
             title=openapi["info"]["title"],
             slot=self.slot,
@@ -72,6 +82,9 @@ class ServiceRuntime:
             metrics=self.metrics,
             openapi=openapi,
             started_at=self.started_at,
+            fallback=fallback,
+            complaints=complaints,
+            figures=figures,
         )
         return Application([*routes, *common.routes()], ApiKey(self.settings), self.metrics)
 

@@ -1,4 +1,4 @@
-"""Brings spooled predictions to the database, in batches, in its own thread."""
+"""Brings spooled rows, such as predictions, to the database, in batches, in its own thread."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
+from prometheus_client import Counter
 
 from config.errors import DatabaseUnavailable, InputError
-from serving.metrics import ServiceMetrics
 from serving.spool import Segment, Spool
 
 logger = logging.getLogger(__name__)
@@ -26,15 +26,38 @@ SEGMENT_BYTES = 4 * 1024 * 1024
 LONGEST_WAIT_SECONDS = 10.0
 
 
+class ShipperFigures(Protocol):
+    """What the shipper counts."""
+
+    @property
+    def shipped(self) -> Counter:
+        """Rows that the database took."""
+        ...
+
+    @property
+    def set_aside(self) -> Counter:
+        """Rows that it can never take."""
+        ...
+
+
 class Shipper:
     """Ships closed segments oldest first; a segment is removed after its rows are committed.
 
     Args:
         connect: makes the function that commits rows, idempotent by ``id``; called in the thread, again after
             a failure.
+        what: the rows, for the log.
     """
 
-    def __init__(self, spool: Spool, connect: Callable[[], Insert], metrics: ServiceMetrics) -> None:
+    def __init__(
+        self,
+        spool: Spool,
+        connect: Callable[[], Insert],
+        metrics: ShipperFigures,
+        *,
+        what: str = "predictions",
+    ) -> None:
+        self._what = what
         self._spool = spool
         self._connect = connect
         self._insert: Insert | None = None
@@ -43,7 +66,7 @@ class Shipper:
         self._next_try = 0.0
         self.last_error: str | None = None
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="prediction-shipper", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"{what}-shipper", daemon=True)
 
     def start(self) -> None:
         """Begin to ship."""
@@ -87,14 +110,14 @@ class Shipper:
             self._ship(segment, self._insert)
             self._spool.done(segment)
         if self._failures:
-            logger.info("predictions reach the database again")
+            logger.info("%s reach the database again", self._what)
         self._failures, self.last_error = 0, None
 
     def _postpone(self, error: Exception) -> None:
         self._insert = None
         self.last_error = f"{type(error).__name__}: {error}"[:300]
         if not self._failures:
-            logger.warning("predictions wait on disk, the database does not take them: %s", error)
+            logger.warning("%s wait on disk, the database does not take them: %s", self._what, error)
         self._failures += 1
         self._next_try = time.monotonic() + min(LONGEST_WAIT_SECONDS, 0.5 * 2 ** min(self._failures, 8))
 
@@ -129,7 +152,7 @@ class Shipper:
     def _set_aside(self, broken: Sequence[tuple[bytes, str]]) -> None:
         if not broken:
             return
-        logger.error("%d recorded predictions were set aside: %s", len(broken), broken[0][1])
+        logger.error("%d recorded %s were set aside: %s", len(broken), self._what, broken[0][1])
         entries = (
             json.dumps({"reason": reason, "line": line.decode(errors="replace")}) for line, reason in broken
         )

@@ -54,7 +54,7 @@ def spool(tmp_path: Path) -> Spool:
 
 def ship(spool: Spool, database: Database, metrics: ServiceMetrics) -> Shipper:
     spool.rotate()
-    shipper = Shipper(spool, lambda: database.insert, metrics)
+    shipper = Shipper(spool, lambda: database.insert, metrics.predictions)
     shipper.ship()
     return shipper
 
@@ -221,7 +221,7 @@ def test_the_shipper_thread_lives_through_whatever_the_database_does(
             raise faults.pop()
         return database.insert
 
-    shipper = Shipper(spool, connect, metrics)
+    shipper = Shipper(spool, connect, metrics.predictions)
     monkeypatch.setattr(shipper, "_postpone", lambda error: setattr(shipper, "last_error", str(error)))
     spool.append(line(1))
     shipper.start()
