@@ -26,7 +26,18 @@ from storage.experiment_records import (
 )
 from storage.rows import plain_json
 
-__all__ = ["Change", "ExperimentRecord", "alarm", "change_state", "changes", "create", "edit", "every", "get"]
+__all__ = [
+    "Action",
+    "Change",
+    "ExperimentRecord",
+    "alarm",
+    "change_state",
+    "changes",
+    "create",
+    "edit",
+    "every",
+    "get",
+]
 
 Action = Literal["start", "pause", "resume", "conclude"]
 #: action -> (the states in which it can be done, the state that it leads to)

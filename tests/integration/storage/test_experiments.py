@@ -55,7 +55,7 @@ def test_an_id_is_taken_once(engine: Engine) -> None:
 
 def test_it_runs_pauses_runs_again_and_ends_with_a_winner(engine: Engine) -> None:
     draft(engine)
-    moves = ("start", "pause", "resume")
+    moves: tuple[experiments.Action, ...] = ("start", "pause", "resume")
     for hour, action in enumerate(moves, start=1):
         experiments.change_state(engine, "hook", action, actor="ada", at=AT + timedelta(hours=hour))
     ended = experiments.change_state(
@@ -86,7 +86,7 @@ def test_it_runs_pauses_runs_again_and_ends_with_a_winner(engine: Engine) -> Non
     ],
 )  # fmt: skip
 def test_what_its_state_does_not_allow_is_a_conflict_and_leaves_no_trace(
-    engine: Engine, before: tuple[str, ...], action: Any
+    engine: Engine, before: tuple[experiments.Action, ...], action: experiments.Action
 ) -> None:
     draft(engine)
     for one in before:
@@ -234,11 +234,10 @@ def test_all_are_listed_with_running_ones_first(engine: Engine) -> None:
     assert experiments.every(engine) == []
     for number, name in enumerate(("old-draft", "new-draft", "runs", "paused", "over")):
         experiments.create(engine, definition(name), actor="ada", at=AT + timedelta(hours=number))
-    for name, actions in {
-        "runs": ["start"],
-        "paused": ["start", "pause"],
-        "over": ["start", "conclude"],
-    }.items():
+    moves: dict[str, list[experiments.Action]] = {
+        "runs": ["start"], "paused": ["start", "pause"], "over": ["start", "conclude"],
+    }  # fmt: skip
+    for name, actions in moves.items():
         for action in actions:
             experiments.change_state(engine, name, action, actor="ada", at=AT, reason="why")
     assert [one.id for one in experiments.every(engine)] == ["runs", "paused", "new-draft", "old-draft", "over"]
