@@ -1,4 +1,4 @@
-"""Clicks all the way: counted, collected, trained on, asked about; and an experiment that ends with a winner."""
+"""Clicks all the way: counted, collected, trained on, asked about. An experiment that ends with a winner."""
 
 from __future__ import annotations
 
