@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
@@ -11,7 +12,7 @@ from config.errors import DatasetError, TrainingError
 from models.viral import FAMILY
 from tasks.report_text import table
 from tasks.reports import flat
-from tasks.training_rows import check_schema, newest
+from tasks.training_rows import RoleRows, check_rows, check_schema, newest, shortage
 
 START = datetime(2026, 10, 1, tzinfo=UTC)
 
@@ -42,6 +43,37 @@ def test_a_dataset_of_another_shape_is_refused_by_its_columns() -> None:
     check_schema(FAMILY.schema, FAMILY, "viral/full/2026-10")
     with pytest.raises(DatasetError, match="family 'viral': label"):
         check_schema(without_label, FAMILY, "viral/full/2026-10")
+
+
+def by_role(train: int, valid: int, test: int, label: str | None = None) -> RoleRows:
+    def some(count: int) -> pa.Table:
+        labels = [label or ("low", "high")[row % 2] for row in range(count)]
+        return pa.table({"label": pa.array(labels, pa.string())})
+
+    return RoleRows(some(train), some(valid), some(test), "viral/full/2026-10", "0" * 64)
+
+
+def test_too_few_rows_are_a_fault_unless_something_else_can_answer() -> None:
+    nothing = by_role(0, 0, 0)
+
+    with pytest.raises(TrainingError, match="no rows to train and valid and test on"):
+        check_rows(nothing, FAMILY)
+    assert shortage(nothing, FAMILY, 10) is None
+
+    can_wait = replace(FAMILY, fallback=True, target=False)
+    check_rows(nothing, can_wait)
+    assert "0 rows to learn from, of at least 10" in (shortage(nothing, can_wait, 10) or "")
+    assert "none to test on" in (shortage(by_role(20, 5, 0), can_wait, 10) or "")
+    assert shortage(by_role(9, 5, 5), can_wait, 10) is not None
+    assert shortage(by_role(10, 5, 5), can_wait, 10) is None
+
+
+def test_one_class_is_enough_where_the_class_is_not_what_is_learned() -> None:
+    rows = by_role(20, 5, 5, "low")
+
+    with pytest.raises(TrainingError, match="one class only: low"):
+        check_rows(rows, FAMILY)
+    check_rows(rows, replace(FAMILY, target=False))
 
 
 def test_figures_are_flattened_under_dotted_names() -> None:

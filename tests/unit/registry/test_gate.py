@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -109,3 +110,15 @@ def test_a_family_with_floors_of_its_own_is_asked_for_those() -> None:
     assert checks["enough rows"]
     assert not checks["accuracy floor"]
     assert not decide(evaluation(), BETTER, 10, settings, family="viral").checks[0].passed
+
+
+def test_a_family_has_a_floor_on_the_metric_that_it_is_judged_by() -> None:
+    settings = load_settings(**SETTINGS, ctr_gate_floor=0.01, ctr_min_training_samples=10)
+    measured = replace(evaluation(accuracy=None), metrics={"skill": 0.004})
+
+    verdict = decide(measured, BETTER, 10, settings, family="ctr")
+
+    assert not verdict.passed
+    assert verdict.failures == "test skill 0.004, at least 0.010 is asked for"
+    better = replace(measured, metrics={"skill": 0.02})
+    assert decide(better, BETTER, 10, settings, family="ctr").passed
