@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Fit and measure a family on plain files, no platform needed.",
     ),
     "models": ("cli.commands.models:app", "List, compare, promote and roll back model versions."),
+    "experiments": ("cli.commands.experiments:app", "Define experiments, run them, judge and conclude them."),
     "admin": ("cli.commands.admin:app", "Who may use the admin pages: make accounts, roles, passwords."),
     "forget": ("cli.commands.forget:app", "Remove a person's rows and pictures everywhere, for good."),
     "predict": ("cli.commands.predict:predict", "Ask the running service."),

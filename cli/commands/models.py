@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.actor import actor
 from cli.output import print_fields, print_json, print_table, say
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def promote(
 
     with _registry() as registry:
         move = registry.promote(
-            family, version, actor=_actor(), reason=reason, force=force, at=datetime.now(UTC)
+            family, version, actor=actor(), reason=reason, force=force, at=datetime.now(UTC)
         )
     _report(move, as_json)
 
@@ -133,7 +134,7 @@ def rollback(
     from datetime import UTC, datetime
 
     with _registry() as registry:
-        move = registry.rollback(family, actor=_actor(), reason=reason, to=to, at=datetime.now(UTC))
+        move = registry.rollback(family, actor=actor(), reason=reason, to=to, at=datetime.now(UTC))
     _report(move, as_json)
 
 
@@ -160,14 +161,3 @@ def _report(move: Promotion, as_json: bool) -> None:
         return
     came_from = f" (before: {move.from_version})" if move.from_version else ""
     say(f"Version {move.to_version} of {move.family} is in production{came_from}.")
-
-
-def _actor() -> str:
-    import getpass
-
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a uid without a name
-        import os
-
-        return f"uid {os.getuid()}"
