@@ -1,0 +1,271 @@
+"""Fit: what ids and words say, a linear part over that, trees on what is left, and a calibration.
+
+Every step is fed with predictions for rows that it was fitted without (Wolpert 1992): entities are dealt into five
+folds; encodings and words' weights for a fold come from the other four, and so do the trees whose predictions the
+calibration is fitted on. What is kept in the end is fitted on all rows.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from config.errors import TrainingError
+from models.ctr.calibration import fit_calibration
+from models.ctr.encoding import CATEGORIES, PRIOR_ROWS, fit_encoding
+from models.ctr.features import FEATURES, Fitted, feature_matrix
+from models.ctr.linear import fit_weights, offsets
+from models.ctr.options import CtrOptions
+from models.ctr.predictor import CtrPredictor
+from models.ctr.spread import Spread, fit_spread, sigmoid
+from models.ctr.text import FIELDS, TextScores
+from models.ctr.text_fit import fit_text, text_matrix
+from models.viral.schema import epoch_us, take_rows
+
+FOLDS = 5
+#: With fewer rows no words are weighed, and no trees grown: the base rate and ids is all that they can carry.
+FEWEST_TEXT_ROWS, FEWEST_TREE_ROWS = 30, 100
+#: Fewer cells than this are done sooner by one thread, above all on a busy machine.
+MANY_CELLS = 20_000_000
+DEFAULT_PARAMS: dict[str, Any] = {
+    "trees": 150,
+    "learning_rate": 0.05,
+    "num_leaves": 12,
+    "max_depth": 4,
+    "min_data_in_leaf": 40,
+    "lambda_l2": 5.0,
+    "feature_fraction": 0.5,
+    "bagging_fraction": 0.8,
+    "bagging_freq": 1,
+    "max_bin": 127,
+}
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Training rows as arrays (n,), what they are worth, and the fold of each."""
+
+    table: pa.Table
+    clicks: np.ndarray
+    shown: np.ndarray
+    worth: np.ndarray
+    groups: np.ndarray
+    folds: np.ndarray
+    spread: Spread
+    newest: float
+
+    @property
+    def rates(self) -> np.ndarray:
+        return self.clicks / self.shown
+
+
+def fit(
+    train: pa.Table, valid: pa.Table, options: CtrOptions, params: Mapping[str, Any], seed: int
+) -> CtrPredictor:
+    """A predictor fitted to examples; the same inputs and seed give the same files.
+
+    Args:
+        train: examples with impressions and clicks; rows without impressions say nothing and are left out.
+        valid: examples of other entities; they are learned from too, since calibration goes by folds.
+        options: bands, and how many rows are needed.
+        params: overrides of ``DEFAULT_PARAMS``.
+        seed: of the trees' sampling.
+
+    Raises:
+        TrainingError: too few rows, an unknown parameter, or LightGBM refuses a value.
+    """
+    chosen = _parameters(params)
+    rows = _rows(pa.concat_tables([train, valid]), options)
+    text = _design(rows)
+    matrix = _held_out_features(rows, text)
+    linear = fit_weights(matrix, rows.rates, rows.worth, rows.spread)
+    raw = offsets(matrix, linear)
+    trees, left_over = _forest(matrix, rows, raw, chosen, seed)
+    calibration = fit_calibration(raw + left_over, matrix, rows.clicks, rows.shown, rows.spread)
+    everything = np.ones(len(rows.clicks), dtype=bool)
+    facts = {
+        "rows": {"train": train.num_rows, "valid": valid.num_rows, "with_impressions": len(rows.clicks)},
+        "impressions": int(rows.shown.sum()),
+        "clicks": int(rows.clicks.sum()),
+        "base_rate": rows.spread.rate,
+        "raw_rate": float(rows.clicks.sum() / rows.shown.sum()),
+        "params": chosen,
+        "seed": seed,
+        "libraries": _libraries(),
+    }
+    return CtrPredictor(trees, linear, _fitted(rows, text, everything), calibration, options, facts)
+
+
+def _rows(table: pa.Table, options: CtrOptions) -> _Rows:
+    shown = pc.fill_null(table["impressions"], 0).to_numpy().astype(np.float64)
+    table = take_rows(table, shown > 0)
+    if table.num_rows < options.min_outcomes:
+        raise TrainingError(
+            f"There are {table.num_rows} outcomes with impressions; at least {options.min_outcomes} are needed.",
+            hint="Until then the heuristic answers. CTR_MIN_OUTCOMES sets the number.",
+        )
+    shown = table["impressions"].to_numpy().astype(np.float64)
+    clicks = np.minimum(table["clicks"].to_numpy().astype(np.float64), shown)
+    spread = fit_spread(clicks, shown)
+    moments = epoch_us(table["at"]).to_numpy()
+    entities = _codes(table["entity"])
+    return _Rows(
+        table=table,
+        clicks=clicks,
+        shown=shown,
+        worth=spread.worth(shown),
+        groups=entities,
+        folds=_folds(entities, moments),
+        spread=spread,
+        newest=float(moments.max()),
+    )
+
+
+def _codes(column: Any) -> np.ndarray:
+    return np.asarray(pc.dictionary_encode(column.combine_chunks()).indices.to_numpy())
+
+
+def _folds(entities: np.ndarray, moments: np.ndarray) -> np.ndarray:
+    """(n,) fold of each row: entities by first sight, dealt out in turn, so that each fold has of all times. Rows of
+    one entity only are dealt out themselves.
+    """
+    names, codes = np.unique(entities, return_inverse=True)
+    if len(names) < 2:
+        return np.arange(len(entities)) % FOLDS
+    first = np.full(len(names), np.iinfo(np.int64).max)
+    np.minimum.at(first, codes, moments)
+    rank = np.empty(len(names), dtype=np.int64)
+    rank[np.lexsort((np.arange(len(names)), first))] = np.arange(len(names))
+    return rank[codes] % FOLDS
+
+
+def _design(rows: _Rows) -> Any:
+    """The words of the rows, or None where there are too few rows or no text."""
+    texts = [rows.table[field].to_pylist() for field in FIELDS]
+    enough = len(rows.clicks) >= FEWEST_TEXT_ROWS and any(text for column in texts for text in column)
+    return text_matrix(texts) if enough else None
+
+
+def _fitted(rows: _Rows, text: Any, inside: np.ndarray) -> Fitted:
+    """What the features take from the rows in the mask ``inside`` (n,)."""
+    hits = rows.rates[inside] * rows.worth[inside]
+    prior = PRIOR_ROWS * rows.spread.phi
+    encodings = {
+        name: fit_encoding(
+            np.asarray(rows.table[name].to_pylist(), dtype=object)[inside],
+            hits,
+            rows.worth[inside],
+            rows.spread.rate,
+            prior,
+        )
+        for name in CATEGORIES
+    }
+    words = TextScores.silent()
+    if text is not None:
+        words = fit_text(
+            text[inside], rows.clicks[inside], rows.shown[inside], rows.groups[inside], rows.spread
+        )
+    return Fitted(rows.spread, encodings, words, rows.newest)
+
+
+def _held_out_features(rows: _Rows, text: Any) -> np.ndarray:
+    """(n, features) in which what ids and words say of a row was learned without its fold."""
+    matrix = np.empty((len(rows.clicks), len(FEATURES)))
+    for fold in range(FOLDS):
+        held = rows.folds == fold
+        if held.any():
+            matrix[held] = feature_matrix(take_rows(rows.table, held), _fitted(rows, text, ~held))
+    return matrix
+
+
+def _forest(
+    matrix: np.ndarray, rows: _Rows, raw: np.ndarray, params: Mapping[str, Any], seed: int
+) -> tuple[str | None, np.ndarray]:
+    """LightGBM's text, and (n,) what trees grown without a row's fold add to its log odds. As many trees are grown as
+    help on rows that they were grown without; None where none do.
+    """
+    nothing = np.zeros(len(raw))
+    if len(raw) < FEWEST_TREE_ROWS:
+        return None, nothing
+    steps = sorted({round(int(params["trees"]) * part / 10) for part in range(1, 11)} - {0})
+    added = np.zeros((len(steps) + 1, len(raw)))
+    for fold in range(FOLDS):
+        held = rows.folds == fold
+        booster = _grow(matrix[~held], rows, ~held, raw[~held], params, seed, steps[-1])
+        for at, count in enumerate(steps, start=1):
+            added[at, held] = booster.predict(matrix[held], raw_score=True, num_iteration=count)
+    losses = [_loss(raw + extra, rows) for extra in added]
+    best = int(np.argmin(losses))
+    if best == 0:
+        return None, nothing
+    whole = _grow(matrix, rows, np.ones(len(raw), bool), raw, params, seed, steps[best - 1])
+    return str(whole.model_to_string()), added[best]
+
+
+def _loss(odds: np.ndarray, rows: _Rows) -> float:
+    mean = np.clip(sigmoid(odds), 1e-12, 1 - 1e-12)
+    return float(-(rows.worth * (rows.rates * np.log(mean) + (1 - rows.rates) * np.log(1 - mean))).sum())
+
+
+def _grow(
+    matrix: np.ndarray,
+    rows: _Rows,
+    inside: np.ndarray,
+    raw: np.ndarray,
+    params: Mapping[str, Any],
+    seed: int,
+    trees: int,
+) -> Any:
+    """A LightGBM booster of cross entropy on rates, weighted by what impressions are worth, that begins at ``raw``."""
+    import lightgbm
+
+    data = lightgbm.Dataset(
+        matrix,
+        rows.rates[inside],
+        weight=rows.worth[inside],
+        init_score=raw,
+        feature_name=list(FEATURES),
+        params={"verbosity": -1},
+    )
+    try:
+        settings = {
+            **{name: value for name, value in params.items() if name != "trees"},
+            "objective": "cross_entropy",
+            "boost_from_average": False,
+            "seed": seed,
+            "num_threads": 1 if matrix.size < MANY_CELLS else 0,
+            "deterministic": True,
+            "force_row_wise": True,
+            "verbosity": -1,
+        }
+        return lightgbm.train(settings, data, num_boost_round=trees)
+    except (lightgbm.basic.LightGBMError, TypeError, ValueError) as error:
+        raise TrainingError(f"LightGBM refuses to train: {error}.", hint="Check the parameters.") from None
+
+
+def _parameters(params: Mapping[str, Any]) -> dict[str, Any]:
+    unknown = sorted(set(params) - set(DEFAULT_PARAMS))
+    if unknown:
+        raise TrainingError(
+            f"The ctr family has no parameter {', '.join(unknown)}.",
+            hint=f"There are: {', '.join(DEFAULT_PARAMS)}.",
+        )
+    return {**DEFAULT_PARAMS, **params}
+
+
+def _libraries() -> dict[str, str]:
+    import lightgbm
+    import scipy
+
+    return {
+        "python": platform.python_version(),
+        "lightgbm": lightgbm.__version__,
+        "numpy": np.__version__,
+        "scipy": scipy.__version__,
+    }
