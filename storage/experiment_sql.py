@@ -8,8 +8,8 @@ from psycopg.sql import SQL
 #: connection: it must be the one that is right for large tables, row by row through the primary keys.
 PLAN_BY_KEYS = SQL("set {} enable_seqscan = off; set {} enable_hashjoin = off; set {} enable_mergejoin = off")
 
-#: Adds decisions of running experiments, and counts them. Parameters: a list a column of ``given``, then the ids
-#: of the experiments. Answers with the ids of those added.
+#: Adds decisions of running experiments, and counts them. Parameters: a list a column of ``given``, then ids
+#: of experiments. Answers with the ids of those added.
 DECIDE = SQL(
     """
     with given as (
@@ -68,7 +68,7 @@ DECIDED = SQL(
 )
 
 #: Gives decisions without a reward theirs, and counts those in time. The lock sees the newest version of a row,
-#: so that of two rewards on their way at once one is first. ``|| ''`` keeps the indexes by experiment out of it.
+#: so that of two rewards on their way at once one is first. ``|| ''`` keeps other indexes out of it.
 REWARD = SQL(
     """
     with given as (
