@@ -14,7 +14,7 @@ from models.family import Family, Window, get_family
 from storage.datasets.repository import Published
 from storage.erasure import is_erased, rows_guard
 from storage.objects import open_store
-from storage.sources import read_sources
+from storage.sources import after_collect, read_sources
 from tasks.candidates import FLAG, index_version
 from tasks.kept_pictures import with_kept
 from tasks.options import options_of
@@ -38,8 +38,8 @@ def publish_candidates(family_name: str, day: dt.date) -> dict[str, Any]:
 
     Returns:
         Figures of the day: ``read`` (rows by source), ``dropped`` (rows by reason), ``examples``, ``classes``,
-        ``flagged`` (by kind of reason), the version's ``dataset`` name, whether it is ``new``, and whether
-        flagged rows are ``set aside``.
+        ``flagged`` (by kind of reason), the version's ``dataset`` name, whether it is ``new``, whether flagged
+        rows are ``set aside``, and how many rows got their outcome by it (``joined``, by what they are).
     """
     family = get_family(family_name)
     with platform() as parts, rows_guard(parts.engine, family.name):
@@ -47,7 +47,7 @@ def publish_candidates(family_name: str, day: dt.date) -> dict[str, Any]:
         window = day_window(day)
         sources = _sources(parts, family, window, day, options)
         read = {name: sources[name].num_rows for name in sorted(_reported(sources))}
-        dropped = _leave_out_forgotten(parts, family, sources)
+        dropped = _leave_out_forgotten(parts, family, sources) | dict(sources.pop("left_out", {}))
         examples = family.collect(sources, window, options)
         flagged: Counter[str] = Counter()
         published = _publish(parts, family, day, _counted(_batches(examples), flagged), flagged)
@@ -57,6 +57,7 @@ def publish_candidates(family_name: str, day: dt.date) -> dict[str, Any]:
             matured = _matured(family, sources, window, options)
             dropped[NO_OUTCOME] = max(matured - examples.num_rows, 0)
         indexed = index_version(parts, family, day, manifest, options)
+        joined = after_collect(parts.engine, family.name, window.start, window.end, options=options)
     return {
         "family": family_name,
         "day": day.isoformat(),
@@ -69,6 +70,7 @@ def publish_candidates(family_name: str, day: dt.date) -> dict[str, Any]:
         "flagged": dict(sorted(flagged.items())),
         "set aside": family.review == "all",
         "indexed": indexed.changed,
+        "joined": joined,
     }
 
 
@@ -103,6 +105,7 @@ def _sources(parts: Platform, family: Family, window: Window, day: dt.date, opti
         photos=open_store(parts.settings, parts.settings.style_photo_bucket),
         bucket=parts.settings.style_photo_bucket,
         day=day,
+        options=options,
     )
     if "photos" in sources:
         sources["photos"] = with_kept(parts, family, day, options, sources["photos"])

@@ -29,6 +29,7 @@ def collection_report(days: Sequence[Mapping[str, Any]], failures: Sequence[str]
             _counts({reason: rows for reason, rows in day["dropped"].items() if rows}),
             day["examples"],
             sum(day["flagged"].values()),
+            _counts(day["joined"]),
             f"{day['dataset']} ({'new' if day['new'] else 'unchanged'})",
         ]
         for day in days
@@ -36,7 +37,7 @@ def collection_report(days: Sequence[Mapping[str, Any]], failures: Sequence[str]
     reasons: Counter[str] = Counter()
     for day in days:
         reasons.update(day["flagged"])
-    header = ["family", "day", "read", "left out", "examples", "flagged", "version"]
+    header = ["family", "day", "read", "left out", "examples", "flagged", "now with their outcome", "version"]
     parts = ["## Collected", table(header, rows)]
     parts.append("### Why rows are flagged for an admin, or set aside until one says otherwise\n")
     parts.append(table(["reason", "rows"], reasons.most_common()) if reasons else "None is.")

@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 from collections.abc import Mapping
 from datetime import date, datetime
+from types import ModuleType
 from typing import Any
 
 from sqlalchemy import Engine
@@ -15,6 +16,8 @@ from storage.objects import ObjectStore
 
 #: Modules whose ``read`` also takes ``photos``, ``bucket`` and ``day``.
 WITH_PHOTOS = frozenset({"face"})
+#: Modules whose functions also take the family's ``options``.
+WITH_OPTIONS = frozenset({"ctr"})
 
 
 def read_sources(
@@ -26,21 +29,47 @@ def read_sources(
     photos: ObjectStore | None = None,
     bucket: str = "",
     day: date | None = None,
+    options: Any = None,
 ) -> dict[str, Any]:
     """The sources of ``family`` for ``start <= t < end``, by name: tables, and what else its collection needs.
 
     A family that learns from pictures also takes the store of the users' uploads (``photos``; ``bucket`` is its
-    name) and the day that is collected: what was collected before it is known to such a family.
+    name) and the day that is collected: what was collected before it is known to such a family. A family whose
+    settings say when a row is final takes its ``options``.
 
     Raises:
         InputError: the family has no sources in the database.
         DatabaseUnavailable: the server cannot be reached.
     """
-    module = f"{__name__}.{family}"
-    if not family.isidentifier() or importlib.util.find_spec(module) is None:
-        raise InputError(f"The database holds no sources of family '{family}'.")
     more: Mapping[str, Any] = {}
     if family in WITH_PHOTOS:
         more = {"photos": photos, "bucket": bucket, "day": day or start.date()}
-    found: dict[str, Any] = importlib.import_module(module).read(engine, start, end, **more)
+    if family in WITH_OPTIONS:
+        more = {"options": options}
+    found: dict[str, Any] = _module(family).read(engine, start, end, **more)
     return found
+
+
+def after_collect(
+    engine: Engine, family: str, start: datetime, end: datetime, *, options: Any = None
+) -> dict[str, int]:
+    """What a family does once ``start <= t < end`` is collected, such as writing outcomes beside what was
+    predicted: its source module's ``after_collect``, if it has one. How many rows of what that changed.
+
+    Raises:
+        InputError: the family has no sources in the database.
+        DatabaseUnavailable: the server cannot be reached.
+    """
+    hook = getattr(_module(family), "after_collect", None)
+    if hook is None:
+        return {}
+    more = {"options": options} if family in WITH_OPTIONS else {}
+    changed: dict[str, int] = hook(engine, start, end, **more)
+    return changed
+
+
+def _module(family: str) -> ModuleType:
+    name = f"{__name__}.{family}"
+    if not family.isidentifier() or importlib.util.find_spec(name) is None:
+        raise InputError(f"The database holds no sources of family '{family}'.")
+    return importlib.import_module(name)

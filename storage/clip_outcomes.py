@@ -1,0 +1,142 @@
+"""Impressions and clicks of clips as the product sends them: once each, restated by a new revision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from psycopg import Cursor
+from psycopg.sql import SQL, Identifier, Placeholder
+from sqlalchemy import Engine
+
+from config.errors import InputError
+from config.settings import Settings
+from storage.copying import cursor
+from storage.database import transaction
+from storage.erasure import erased_while_adding
+
+#: What a key stands for; no revision may say otherwise.
+IDENTITY = ("clip_id", "started_at", "ended_at", "placement", "audience")
+COUNTS = ("impressions", "clicks")
+COLUMNS = ("key", "revision", *IDENTITY, *COUNTS, "known_at")
+NEW, REPEATED, CONFLICT, REVISED, UNKNOWN = "new", "repeated", "conflict", "revised", "unknown clip"
+FORGOTTEN = "forgotten"
+#: A span may end so much later than our clock says: clocks differ.
+CLOCK_SLACK = timedelta(hours=1)
+LARGEST = 2**53
+
+_LOCK = (
+    "select pg_advisory_xact_lock(hashtextextended('outcome:' || k, 0)) from unnest(%s::text[]) k order by k"
+)
+_NAMES = SQL(", ").join(map(Identifier, COLUMNS))
+_KNOWN = SQL("select {} from clip_outcomes where key = any(%s::text[]) order by key, revision").format(_NAMES)
+_CLIPS = """
+    select distinct on (id) id, creator_id from clips where id = any(%s::text[]) order by id, known_at desc
+"""
+_INSERT = SQL("insert into clip_outcomes ({}) values ({})").format(
+    _NAMES, SQL(", ").join([Placeholder()] * len(COLUMNS))
+)
+
+
+def save_outcomes(
+    engine: Engine, rows: Sequence[Mapping[str, Any]], now: datetime, *, settings: Settings | None = None
+) -> list[str]:
+    """Keep counts of clips; all in one transaction.
+
+    Args:
+        engine: the platform's database.
+        rows: with ``key`` (the sender's own), ``clip_id``, ``started_at``, ``ended_at``, ``impressions``,
+            ``clicks``, and maybe ``placement``, ``audience`` and ``revision`` (1 where absent).
+        now: the moment at which they are learned of.
+        settings: with the key by which forgotten creators are known, whose counts are not taken in.
+
+    Returns:
+        For each row: ``new``; ``repeated`` (this revision is there with the same counts, or a later one is:
+        nothing changes); ``revised`` (a later revision of a key that is there: its counts stand from now on);
+        ``conflict`` (the revision is there with other counts, or the key stands for another clip, span,
+        placement or audience: nothing changes); ``unknown clip``; ``forgotten``.
+
+    Raises:
+        InputError: a row lacks a field or has a wrong one; the message names both, and nothing is kept.
+        DatabaseUnavailable: the server cannot be reached.
+    """
+    checked = [_checked(number, row, now) for number, row in enumerate(rows)]
+    keys = sorted({row["key"] for row in checked})
+    with transaction(engine) as connection, cursor(connection) as cur:
+        cur.execute(_LOCK, (keys,))
+        clips = dict(cur.execute(_CLIPS, (sorted({row["clip_id"] for row in checked}),)).fetchall())
+        creators = sorted({creator for creator in clips.values() if creator is not None})
+        erased = erased_while_adding(connection, settings, creators) if settings is not None else set()
+        known = _known(cur, keys)
+        statuses, added = [], []
+        for row in checked:
+            if row["clip_id"] not in clips:
+                statuses.append(UNKNOWN)
+                continue
+            if clips[row["clip_id"]] in erased:
+                statuses.append(FORGOTTEN)
+                continue
+            there = known.setdefault(row["key"], [])
+            status = _status(row, there)
+            statuses.append(status)
+            if status in (NEW, REVISED):
+                there.append(row)
+                added.append([row[name] for name in COLUMNS])
+        if added:
+            cur.executemany(_INSERT, added)
+    return statuses
+
+
+def _known(cur: Cursor[Any], keys: Sequence[str]) -> dict[str, list[Mapping[str, Any]]]:
+    """Revisions of ``keys`` that are there, in order."""
+    known: dict[str, list[Mapping[str, Any]]] = {}
+    for values in cur.execute(_KNOWN, (keys,)).fetchall():
+        row = dict(zip(COLUMNS, values, strict=True))
+        known.setdefault(row["key"], []).append(row)
+    return known
+
+
+def _status(row: Mapping[str, Any], there: Sequence[Mapping[str, Any]]) -> str:
+    if not there:
+        return NEW
+    if any(row[name] != there[-1][name] for name in IDENTITY):
+        return CONFLICT
+    same = next((one for one in there if one["revision"] == row["revision"]), None)
+    if same is not None:
+        return REPEATED if all(row[name] == same[name] for name in COUNTS) else CONFLICT
+    return REVISED if row["revision"] > there[-1]["revision"] else REPEATED
+
+
+def _checked(number: int, row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    def wrong(field: str, wanted: str, hint: str | None = None) -> InputError:
+        return InputError(
+            f"The {field} of outcome {number} of the batch, {row.get(field)!r}, is not {wanted}.", hint=hint
+        )
+
+    found: dict[str, Any] = {}
+    for name in ("key", "clip_id", "placement", "audience"):
+        value = row.get(name)
+        needed = name in ("key", "clip_id")
+        if not (isinstance(value, str) or value is None) or (needed and not (value or "").strip()):
+            raise wrong(name, "a text")
+        if value is not None and "\x00" in value:
+            raise wrong(name, "a text without the character NUL")
+        found[name] = value or None
+    for name in ("started_at", "ended_at"):
+        value = row.get(name)
+        if not isinstance(value, datetime) or value.tzinfo is None:
+            raise wrong(name, "a time with time zone")
+        found[name] = value
+    for name, least, default in (("revision", 1, 1), ("impressions", 0, None), ("clicks", 0, None)):
+        value = row.get(name, default)
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= LARGEST:
+            raise wrong(name, f"a whole number from {least} on")
+        found[name] = value
+    if found["ended_at"] <= found["started_at"]:
+        raise wrong("ended_at", "later than its started_at", "A day's counts end at the next midnight.")
+    if found["ended_at"] > now + CLOCK_SLACK:
+        raise wrong("ended_at", "over yet", "Send counts when their span is over.")
+    if found["clicks"] > found["impressions"]:
+        raise wrong("clicks", f"at most its {found['impressions']} impressions")
+    return found | {"known_at": max(found["ended_at"], now)}
