@@ -1,4 +1,4 @@
-"""The ASGI application of a service: exact paths to handlers, faults to problems, figures to metrics."""
+"""The ASGI application of a service: paths to handlers, faults to problems, figures to metrics."""
 
 from __future__ import annotations
 
@@ -19,7 +19,11 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 @dataclass(frozen=True)
 class Route:
-    """One path and method. ``open_to_all`` answers without a key even where REQUIRE_API_KEY is set."""
+    """One path and method. ``open_to_all`` answers without a key even where REQUIRE_API_KEY is set.
+
+    A path may have parameters, each a whole segment, as in ``/experiments/{id}/stats``: the handler finds them
+    in ``request.parameters``. A path without any goes before one that has some.
+    """
 
     path: str
     method: str
@@ -28,15 +32,24 @@ class Route:
     open_to_all: bool = False
 
 
+Methods = dict[str, Route]
+
+
 class Application:
     """Dispatches requests; built once, then only read."""
 
     def __init__(self, routes: list[Route], key: ApiKey, metrics: ServiceMetrics) -> None:
         self._key = key
         self._metrics = metrics
-        self._routes: dict[str, dict[str, Route]] = {}
+        self._routes: dict[str, Methods] = {}
         for route in routes:
             self._routes.setdefault(route.path, {})[route.method] = route
+        #: number of segments -> (the segments, the path) of paths with parameters
+        self._templates: dict[int, list[tuple[list[str], str]]] = {}
+        for path in self._routes:
+            if "{" in path:
+                parts = path.split("/")
+                self._templates.setdefault(len(parts), []).append((parts, path))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request; other kinds of connection are refused."""
@@ -47,12 +60,24 @@ class Application:
         started = perf_counter()
         request = Request(scope, receive)
         path: str = scope["path"]
-        if path not in self._routes:
-            path = path.removesuffix("/")
         methods = self._routes.get(path)
+        if methods is None:
+            path, methods = self._find(request, path.removesuffix("/"))
         response = await self._answer(request, path, methods)
         await respond(request, response, send)
         self._metrics.observe(path if methods else "other", response.status, perf_counter() - started)
+
+    def _find(self, request: Request, path: str) -> tuple[str, Methods | None]:
+        """The path of the routes that ``path`` is one of; the values of its parameters go to ``request``."""
+        if path in self._routes:
+            return path, self._routes[path]
+        given = path.split("/")
+        for parts, template in self._templates.get(len(given), ()):
+            pairs = list(zip(parts, given, strict=True))
+            if all(part == value or (part[:1] == "{" and value) for part, value in pairs):
+                request.parameters = {part[1:-1]: value for part, value in pairs if part[:1] == "{"}
+                return template, self._routes[template]
+        return path, None
 
     async def _answer(self, request: Request, path: str, methods: Mapping[str, Route] | None) -> Response:
         try:

@@ -42,12 +42,14 @@ class Response:
 class Request:
     """A request as ASGI gives it, read on demand."""
 
-    __slots__ = ("_receive", "closing", "scope")
+    __slots__ = ("_receive", "closing", "parameters", "scope")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope = scope
         self._receive = receive
         self.closing = False
+        #: Of the path, by name.
+        self.parameters: dict[str, str] = {}
 
     def header(self, name: bytes) -> bytes | None:
         """The first header called ``name`` (lower case)."""

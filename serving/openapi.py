@@ -33,11 +33,13 @@ _PROBLEM = {
 _REASONS = {
     400: "The body is not a JSON object.",
     401: "No API key, or a wrong one.",
+    404: "There is no such thing.",
     408: "The body did not come in time.",
+    409: "What is there already does not allow it.",
     413: "The body is too large.",
     415: "The body does not say that it is JSON.",
     422: "A field does not fit; `errors` names each.",
-    503: "There is no model to answer with.",
+    503: "It cannot be answered now; the sentence says why.",
 }
 
 
@@ -57,6 +59,8 @@ class Operation:
     parameters: Sequence[Mapping[str, Any]] = ()
     faults: Sequence[int] = ()
     needs_key: bool = False
+    #: Other statuses with the same kind of answer, and what they say.
+    also: Mapping[int, str] = field(default_factory=dict)
 
 
 COMMON_OPERATIONS = (
@@ -104,9 +108,12 @@ def _operation(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
         answer["example"] = operation.answer_example
     entry: dict[str, Any] = {
         "summary": operation.summary,
-        "operationId": f"{operation.method}_{operation.path.strip('/').replace('/', '_') or 'info'}",
+        "operationId": _identity(operation),
         "responses": {"200": {"description": "The answer.", "content": {operation.answer_type: answer}}},
     }
+    for status, description in operation.also.items():
+        content = {operation.answer_type: {"schema": answer["schema"]}}
+        entry["responses"][str(status)] = {"description": description, "content": content}
     for status in operation.faults:
         problem = {"application/problem+json": {"schema": {"$ref": _REFERENCE.format(model="Problem")}}}
         entry["responses"][str(status)] = {"description": _REASONS[status], "content": problem}
@@ -120,6 +127,11 @@ def _operation(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
             body["examples"] = {name: {"value": value} for name, value in operation.examples.items()}
         entry["requestBody"] = {"required": True, "content": {"application/json": body}}
     return entry
+
+
+def _identity(operation: Operation) -> str:
+    words = operation.path.strip("/").translate({ord("{"): None, ord("}"): None}).replace("/", "_")
+    return f"{operation.method}_{words or 'info'}"
 
 
 def _schema(kind: Any, mode: Any, schemas: dict[str, Any]) -> dict[str, Any]:
