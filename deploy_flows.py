@@ -40,6 +40,7 @@ class Scheduled:
 #: When each family is retrained (UTC).
 RETRAIN: dict[str, str] = {
     "viral": "0 3 * * 0",
+    "ctr": "0 4 * * *",
     "face": "0 2 1 * *",
 }
 
