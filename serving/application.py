@@ -41,15 +41,16 @@ class Application:
     def __init__(self, routes: list[Route], key: ApiKey, metrics: ServiceMetrics) -> None:
         self._key = key
         self._metrics = metrics
-        self._routes: dict[str, Methods] = {}
+        paths: dict[str, Methods] = {}
         for route in routes:
-            self._routes.setdefault(route.path, {})[route.method] = route
-        #: number of segments -> (the segments, the path) of paths with parameters
-        self._templates: dict[int, list[tuple[list[str], str]]] = {}
-        for path in self._routes:
+            paths.setdefault(route.path, {})[route.method] = route
+        self._routes = {path: methods for path, methods in paths.items() if "{" not in path}
+        #: number of segments -> (the segments, the path, its methods) of paths with parameters
+        self._templates: dict[int, list[tuple[list[str], str, Methods]]] = {}
+        for path, methods in paths.items():
             if "{" in path:
                 parts = path.split("/")
-                self._templates.setdefault(len(parts), []).append((parts, path))
+                self._templates.setdefault(len(parts), []).append((parts, path, methods))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request; other kinds of connection are refused."""
@@ -72,11 +73,11 @@ class Application:
         if path in self._routes:
             return path, self._routes[path]
         given = path.split("/")
-        for parts, template in self._templates.get(len(given), ()):
+        for parts, template, methods in self._templates.get(len(given), ()):
             pairs = list(zip(parts, given, strict=True))
             if all(part == value or (part[:1] == "{" and value) for part, value in pairs):
                 request.parameters = {part[1:-1]: value for part, value in pairs if part[:1] == "{"}
-                return template, self._routes[template]
+                return template, methods
         return path, None
 
     async def _answer(self, request: Request, path: str, methods: Mapping[str, Route] | None) -> Response:

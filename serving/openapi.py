@@ -59,6 +59,7 @@ class Operation:
     parameters: Sequence[Mapping[str, Any]] = ()
     faults: Sequence[int] = ()
     needs_key: bool = False
+    status: int = 200
     #: Other statuses with the same kind of answer, and what they say.
     also: Mapping[int, str] = field(default_factory=dict)
 
@@ -109,7 +110,9 @@ def _operation(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "summary": operation.summary,
         "operationId": _identity(operation),
-        "responses": {"200": {"description": "The answer.", "content": {operation.answer_type: answer}}},
+        "responses": {
+            str(operation.status): {"description": "The answer.", "content": {operation.answer_type: answer}}
+        },
     }
     for status, description in operation.also.items():
         content = {operation.answer_type: {"schema": answer["schema"]}}
@@ -140,7 +143,7 @@ def _schema(kind: Any, mode: Any, schemas: dict[str, Any]) -> dict[str, Any]:
         return {}
     schema = TypeAdapter(kind).json_schema(ref_template=_REFERENCE, mode=mode)
     schemas.update(schema.pop("$defs", {}))
-    if "$ref" in schema:
+    if "$ref" in schema or "anyOf" in schema:  # a union is the references to what it is made of
         return schema
     schemas[kind.__name__] = schema
     return {"$ref": _REFERENCE.format(model=kind.__name__)}
