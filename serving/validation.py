@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from serving.problems import MAX_ERRORS, FieldError, Problem, invalid_fields
@@ -103,9 +104,28 @@ class BodyValidator:
             return f"{path} must hold at most {limits['max_length']} items."
         if kind == "string_too_long":
             return f"{path} must have at most {limits['max_length']} characters."
+        if kind.startswith("date_"):
+            return f"{path} must be a day such as 2026-11-20."
+        if kind == "string_too_short":
+            return f"{path} must not be empty."
         if kind.startswith("datetime"):
             return f"{path} must be a time such as 2026-11-20T12:00:00Z."
         return f"{path} does not fit: {item['msg']}."
+
+
+def json_object(body: bytes) -> dict[str, Any]:
+    """The body as it is, where its parts are validated one by one.
+
+    Raises:
+        Problem: 400 when it is not a JSON object.
+    """
+    try:
+        parsed = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Problem(400, f"The body is not valid JSON: {error}.") from None
+    if not isinstance(parsed, dict):
+        raise Problem(400, f"The body must be a JSON object, not {_named(parsed)}.")
+    return parsed
 
 
 def field_path(location: tuple[int | str, ...]) -> str:

@@ -1,0 +1,173 @@
+"""``POST /predict/ctr`` of the CTR service."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import Counter
+from datetime import UTC, datetime
+from time import perf_counter
+from typing import Any
+
+import orjson
+
+from models.ctr.heuristic import HeuristicPredictor
+from serving.ctr_knowledge import Knowledge
+from serving.ctr_question import Question, faults, place
+from serving.ctr_schema import DEFAULT_EXPLAIN, BatchRequest, PredictRequest
+from serving.http import Request, Response
+from serving.metrics import ServiceMetrics
+from serving.model_slot import ModelSlot
+from serving.problems import FieldError, invalid_fields
+from serving.recorder import Recorder, new_identities
+from serving.validation import BodyValidator
+
+HEURISTIC = "heuristic"
+#: The key of a request about many. In JSON a quote within a text is escaped, so that no text looks like it.
+MANY = re.compile(rb'"clips"\s*:')
+PATH = "clips[{}]."
+_OPTIONS = orjson.OPT_SERIALIZE_NUMPY
+Answer = dict[str, Any]
+
+
+class Answerer:
+    """Who answers a request, from its beginning to its end: a version, or the heuristic while there is none."""
+
+    __slots__ = ("by", "predictor", "version")
+
+    def __init__(self, predictor: Any, version: str, by: str) -> None:
+        self.predictor = predictor
+        self.version = version
+        self.by = by
+
+
+class CtrApi:
+    """The hot path: validated dictionaries in, one reference to a model, answers out, a line in the spool."""
+
+    def __init__(
+        self,
+        slot: ModelSlot,
+        heuristic: HeuristicPredictor,
+        knowledge: Knowledge,
+        recorder: Recorder,
+        metrics: ServiceMetrics,
+        max_body_bytes: int,
+    ) -> None:
+        self._slot = slot
+        self._heuristic = Answerer(heuristic, HEURISTIC, HEURISTIC)
+        self._knowledge = knowledge
+        self._recorder = recorder
+        self._metrics = metrics
+        self._limit = max_body_bytes
+        names = list(PredictRequest.__annotations__)
+        self._one = BodyValidator(PredictRequest, names)
+        self._many = BodyValidator(BatchRequest, [*names, "clips"])
+
+    async def predict(self, request: Request) -> Response:
+        """Answer for one clip or for many, in the event loop: a thread costs more than an answer does. Only
+        explained batches, which take long, go to one.
+        """
+        body = await request.json_body(self._limit)
+        if MANY.search(body):
+            return await self._predict_many(self._many.parse(body))
+        question: Question = self._one.parse(body)
+        explain = _explain(question.pop("explain", None))
+        answerer, now = self._answerer(), datetime.now(UTC)
+        if found := [*faults(_dated(question, now))]:
+            raise invalid_fields(found)
+        if not self._knowledge.complete_now(question, now):
+            await self._knowledge.complete([question], now, "")
+        started = perf_counter()
+        answer: Answer = answerer.predictor.predict_one(question, explain=explain)
+        latency = round((perf_counter() - started) * 1000, 3)
+        identity = new_identities(1)[0]
+        self._record([(identity, question, answer)], answerer, latency, now)
+        return _json(_complete(answer, answerer, question, identity, latency))
+
+    async def _predict_many(self, parsed: dict[str, Any]) -> Response:
+        explain = _explain(parsed.get("explain"))
+        answerer, now = self._answerer(), datetime.now(UTC)
+        questions: list[Question] = parsed["clips"]
+        found: list[FieldError] = []
+        for at, question in enumerate(questions):
+            place(question, parsed)
+            found += faults(_dated(question, now), PATH.format(at))
+        if found:
+            raise invalid_fields(found)
+        waiting = [one for one in questions if not self._knowledge.complete_now(one, now)]
+        if waiting:
+            await self._knowledge.complete(questions, now, PATH)
+        if explain:
+            return await asyncio.to_thread(self._answer_many, answerer, questions, explain, now)
+        return self._answer_many(answerer, questions, explain, now)
+
+    def _answer_many(
+        self, answerer: Answerer, questions: list[Question], explain: int, now: datetime
+    ) -> Response:
+        started = perf_counter()
+        answers: list[Answer] = answerer.predictor.predict_many(questions, explain=explain)
+        latency = (perf_counter() - started) * 1000
+        share = round(latency / len(questions), 4)
+        rows = list(zip(new_identities(len(questions)), questions, answers, strict=True))
+        self._record(rows, answerer, share, now)
+        return _json(
+            {
+                "predictions": [
+                    _complete(answer, answerer, question, identity, share)
+                    for identity, question, answer in rows
+                ],
+                "count": len(rows),
+                "answered_by": answerer.by,
+                "model_version": answerer.version,
+                "prediction_time_ms": round(latency, 3),
+            }
+        )
+
+    def _answerer(self) -> Answerer:
+        model = self._slot.current
+        return Answerer(model.predictor, model.version, "model") if model else self._heuristic
+
+    def _record(
+        self, rows: list[tuple[str, Question, Answer]], answerer: Answerer, latency: float, now: datetime
+    ) -> None:
+        self._recorder.record(
+            [
+                (identity, one.get("clip_id"), one["at"], _known(one), {**answer, "answered_by": answerer.by})
+                for identity, one, answer in rows
+            ],
+            version=answerer.version,
+            latency_ms=latency,
+            received_at=now,
+        )
+        for band, number in Counter([answer["predicted_band"] for _, _, answer in rows]).items():
+            self._metrics.count_prediction(band, number)
+
+
+def _dated(question: Question, now: datetime) -> Question:
+    if question.get("at") is None:
+        question["at"] = now
+    return question
+
+
+def _known(question: Question) -> dict[str, Any]:
+    """The inputs without those that are null: absent and null say the same."""
+    return {name: value for name, value in question.items() if value is not None}
+
+
+def _complete(answer: Answer, answerer: Answerer, question: Question, identity: str, latency: float) -> Answer:
+    return {
+        **answer,
+        "answered_by": answerer.by,
+        "model_version": answerer.version,
+        "clip_id": question.get("clip_id"),
+        "prediction_id": identity,
+        "prediction_time_ms": latency,
+    }
+
+
+def _explain(wanted: bool | int | None) -> int:
+    return DEFAULT_EXPLAIN if wanted is True else int(wanted or 0)
+
+
+def _json(answer: Answer) -> Response:
+    return Response(orjson.dumps(answer, option=_OPTIONS))

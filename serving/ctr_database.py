@@ -1,0 +1,103 @@
+"""What the CTR service asks of the database; each call may wait, so none belongs in the event loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from config.errors import InputError
+from config.settings import Settings
+from serving.ctr_question import Past
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+POOL_SIZE = 4
+CONNECT_SECONDS = 2
+#: What becomes of an outcome that was kept on disk, where the database says no to it.
+REFUSED = {
+    "conflict": "other counts are stored under this key; send it with replace to change them",
+    "unknown clip": "the clip is not known; save it with POST /clips and send the outcome again",
+}
+Row = dict[str, Any]
+
+
+class ClipDatabase:
+    """Clips, their past and their outcomes in PostgreSQL.
+
+    Raises DatabaseUnavailable, in each call, while it is away.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._maturity = timedelta(hours=settings.ctr_maturity_hours)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """Made when it is first used: nothing connects before."""
+        from storage.database import make_engine
+
+        return make_engine(self._settings, pool_size=POOL_SIZE, connect_seconds=CONNECT_SECONDS)
+
+    def clips(self, ids: Sequence[str], at: datetime | None = None) -> Mapping[str, Row]:
+        """What was known of clips at a moment (default: now), with past counts; unknown ones are absent."""
+        from storage.clips import clip_inputs
+
+        return clip_inputs(self.engine, list(ids), at or datetime.now(UTC), self._maturity)
+
+    def past(self, keys: Sequence[Past], at: datetime | None = None) -> Mapping[Past, tuple[int, int]]:
+        """(impressions, clicks) of clips, creators and advertisers as known at a moment (default: now)."""
+        from storage.clips import history
+
+        creators, advertisers, clips = (
+            [one for kind, one in keys if kind == wanted] for wanted in ("creator", "advertiser", "clip")
+        )
+        moment = at or datetime.now(UTC)
+        found = history(self.engine, creators, advertisers, clips, moment, self._maturity)
+        return {(kind, one): counts for kind, those in found.items() for one, counts in those.items()}
+
+    def save_clips(self, rows: Sequence[Row], now: datetime) -> list[str]:
+        """Save what is new or changed of clips; what became of each."""
+        from storage.clips import save_clips
+
+        return save_clips(self.engine, rows, now, settings=self._settings)
+
+    def save_outcomes(self, rows: Sequence[Row], now: datetime) -> list[str]:
+        """Save outcomes; what became of each."""
+        from storage.clip_outcomes import save_outcomes
+
+        return save_outcomes(self.engine, rows, now, settings=self._settings)
+
+    def close(self) -> None:
+        """Let the connections go."""
+        if "engine" in self.__dict__:
+            self.engine.dispose()
+
+
+def take_outcomes(settings: Settings) -> Callable[[list[Row]], int]:
+    """The function by which outcomes that were kept on disk reach the database.
+
+    It raises InputError when one of them is refused: the queue then halves the rows until it has that one
+    alone, and sets it aside with the reason. The others are stored meanwhile, and known again by their keys.
+    """
+    database = ClipDatabase(settings)
+
+    def insert(rows: list[Row]) -> int:
+        statuses = database.save_outcomes([from_line(row) for row in rows], datetime.now(UTC))
+        for row, status in zip(rows, statuses, strict=True):
+            if status in REFUSED:
+                raise InputError(f"Outcome {row.get('key')!r}: {REFUSED[status]}.")
+        return statuses.count("new")
+
+    return insert
+
+
+def from_line(row: Row) -> Row:
+    """An outcome out of a line on disk, where times are texts."""
+    try:
+        times = {name: datetime.fromisoformat(row[name]) for name in ("started_at", "ended_at")}
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"An outcome on disk is not usable: {error!r}.") from None
+    return {**row, **times}

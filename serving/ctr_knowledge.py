@@ -1,0 +1,165 @@
+"""Makes a question about clips complete: what the platform knows of them, as of the right moment."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from datetime import datetime
+from typing import Any, Protocol
+
+from config.errors import DatabaseUnavailable
+from serving.ctr_question import Past, Question, add_past, is_inline, known_as_of, missing_past
+from serving.lookup import Lookup
+from serving.problems import FieldError, Problem
+
+logger = logging.getLogger(__name__)
+
+#: A change that another process saved shows after this long at most.
+FRESH_SECONDS = 5.0
+#: Past counts change when a day's outcomes are final: they may be this old.
+FRESH_PAST_SECONDS = 60.0
+#: While the database is away, clips that were asked about this lately are answered.
+STALE_SECONDS = 900.0
+PATIENCE_SECONDS = 4.0
+#: An inline question does without past counts rather than wait longer.
+PAST_PATIENCE_SECONDS = 0.25
+
+
+class ClipReader(Protocol):
+    """The part of :class:`serving.ctr_database.ClipDatabase` that is read here."""
+
+    def clips(self, ids: Sequence[str], at: datetime | None = None) -> Mapping[str, dict[str, Any]]:
+        """What was known of clips at a moment; None: now."""
+        ...
+
+    def past(self, keys: Sequence[Past], at: datetime | None = None) -> Mapping[Past, tuple[int, int]]:
+        """(impressions, clicks) as known at a moment; None: now."""
+        ...
+
+
+class Knowledge:
+    """What the database knows, with a short memory."""
+
+    def __init__(self, database: ClipReader, pool: Executor) -> None:
+        self._database = database
+        self._pool = pool
+        self.clips: Lookup[str, dict[str, Any]] = Lookup(
+            database.clips,
+            pool,
+            fresh_seconds=FRESH_SECONDS,
+            stale_seconds=STALE_SECONDS,
+            patience=PATIENCE_SECONDS,
+        )
+        self.past: Lookup[Past, tuple[int, int]] = Lookup(
+            database.past,
+            pool,
+            fresh_seconds=FRESH_PAST_SECONDS,
+            stale_seconds=STALE_SECONDS,
+            patience=PAST_PATIENCE_SECONDS,
+        )
+
+    def complete_now(self, question: Question, now: datetime) -> bool:
+        """Make an inline question complete without waiting, in place; False: :meth:`complete` must."""
+        if not is_inline(question):
+            return False
+        missing = missing_past(question)
+        if not missing:
+            return True
+        if known_as_of(question, now) is not None:
+            return False
+        known = {key: self.past.known(key) for key in missing}
+        if None in known.values():
+            return False
+        add_past(question, {key: entry.value for key, entry in known.items() if entry})
+        return True
+
+    async def complete(self, questions: Sequence[Question], now: datetime, path: str) -> None:
+        """Make questions complete, in place.
+
+        Args:
+            questions: each with its ``at``.
+            now: the time.
+            path: of a question in the request, with a place for its number: ``clips[{}].``.
+
+        Raises:
+            Problem: 404 for clips that are not known, 503 while the database is away.
+        """
+        by_moment: dict[datetime | None, list[Question]] = defaultdict(list)
+        for question in questions:
+            by_moment[known_as_of(question, now)].append(question)
+        unknown: list[int] = []
+        for at, group in by_moment.items():
+            named = [question for question in group if not is_inline(question)]
+            inline = [question for question in group if is_inline(question)]
+            # first: what is asked by name becomes inline when it is complete
+            await self._add_past(inline, at)
+            unknown += [id(question) for question in await self._add_clips(named, at)]
+        if unknown:
+            raise _unknown([at for at, one in enumerate(questions) if id(one) in unknown], questions, path)
+
+    async def _add_clips(self, questions: Sequence[Question], at: datetime | None) -> list[Question]:
+        """Fill in what is known of clips; gives back those whose clip is not known."""
+        if not questions:
+            return []
+        ids = list(dict.fromkeys(question["clip_id"] for question in questions))
+        try:
+            if at is None:
+                found: Mapping[str, dict[str, Any] | None] = await self.clips.get(ids)
+                self.clips.forget([one for one in ids if found[one] is None])
+            else:
+                found = await self._read(self._database.clips, ids, at)
+        except (DatabaseUnavailable, TimeoutError):
+            raise away("What is known of the clip cannot be read now: the database is away.") from None
+        unknown = []
+        for question in questions:
+            known = found.get(question["clip_id"])
+            if known is None:
+                unknown.append(question)
+            else:
+                given = {name: value for name, value in question.items() if value is not None}
+                question.update({**known, **given})
+        return unknown
+
+    async def _add_past(self, questions: Sequence[Question], at: datetime | None) -> None:
+        """Fill in past counts. Without the database they stay unknown: an answer is worth more than them."""
+        keys = list(dict.fromkeys(key for question in questions for key in missing_past(question)))
+        if not keys:
+            return
+        try:
+            if at is None:
+                found: Mapping[Past, tuple[int, int] | None] = await self.past.get(keys)
+            else:
+                found = await self._read(self._database.past, keys, at)
+        except (DatabaseUnavailable, TimeoutError):
+            return
+        for question in questions:
+            add_past(question, found)
+
+    async def _read(self, read: Callable[..., Any], keys: Sequence[Any], at: datetime) -> Any:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            return await asyncio.get_running_loop().run_in_executor(self._pool, read, keys, at)
+
+
+def away(sentence: str) -> Problem:
+    """503 that says when to come again."""
+    return Problem(503, sentence, headers=((b"retry-after", b"5"),))
+
+
+def _unknown(places: Sequence[int], questions: Sequence[Question], path: str) -> Problem:
+    errors = [
+        FieldError(
+            f"{path.format(at)}clip_id",
+            f"{path.format(at)}clip_id: there is no clip '{questions[at]['clip_id'][:100]}'.",
+        )
+        for at in places
+    ]
+    name = questions[places[0]]["clip_id"][:100]
+    more = f" There are {len(places) - 1} more that are not known." if len(places) > 1 else ""
+    return Problem(
+        404,
+        f"There is no clip '{name}'.{more} Save it with POST /clips, or send its features with the question.",
+        errors,
+    )
