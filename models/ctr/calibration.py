@@ -4,14 +4,15 @@ Both are fitted on predictions for rows that the model was grown without. The ra
 
     mu = sigmoid(base + shift + slope (odds - base))
 
-by the binomial likelihood, whose highest point has the property that is asked for: predicted clicks sum to the
-observed ones. (One row counts at most for ``_MOST_MEDIANS`` median rows, or a single huge one would decide alone.)
-The spread of the true rate around mu: Beta(mu phi, (1 - mu) phi), with
+by the binomial likelihood, whose highest point has the property that is asked for: predicted clicks sum to
+the observed ones. (One row counts at most for ``_MOST_MEDIANS`` median rows, or a single huge one would decide
+alone.) The spread of the true rate around mu: Beta(mu phi, (1 - mu) phi), with
 
     log phi = level + tilt (logit mu - base) + clip [clip has a past] + creator [creator has a past]
 
-by the beta-binomial likelihood of the clicks. So the spread holds what the model does not know, and not the chance in
-the counts. Every parameter has a normal prior, which keeps few rows near the base rate and a wide spread.
+by the beta-binomial likelihood of the clicks. So the spread holds what the model does not know, and not the
+chance in the counts. Every parameter has a normal prior, which keeps few rows near the base rate and a wide
+spread.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ _MOST_MEDIANS = 20.0
 #: Precisions of the priors: shift about 0, slope about 0 (no knowledge), and the spread's terms about 0.
 _SHIFT, _SLOPE, _SPREAD = 1.0, 4.0, 4.0
 _SLOPES = (0.0, 1.5)
+#: No rate is told to be nearer to 0 or 1 than six in a million.
+_ODDS = (-12.0, 12.0)
 _LOG_PHI = (math.log(2.0), math.log(1e7))
 _PASTS = [PLACES["clip_impressions_log"], PLACES["creator_impressions_log"]]
 
@@ -47,14 +50,14 @@ class Calibration:
 
     def odds(self, odds: Any) -> Any:
         """Calibrated log odds of raw ones: a float or an array."""
-        return self.base + self.shift + self.slope * (odds - self.base)
+        return np.clip(self.base + self.shift + self.slope * (odds - self.base), *_ODDS)
 
     def mean(self, odds: Any) -> Any:
         """The rate of raw log odds."""
         return sigmoid(self.odds(odds))
 
     def phi(self, odds: Any, clip: Any, creator: Any) -> Any:
-        """How narrow the spread around the mean is, of raw log odds and of whether clip and creator have a past."""
+        """How narrow the spread is, of raw log odds and of whether clip and creator have a past."""
         log_phi = self.level + self.tilt * (self.odds(odds) - self.base)
         return np.exp(np.clip(log_phi + self.clip * clip + self.creator * creator, *_LOG_PHI))
 
@@ -64,7 +67,7 @@ class Calibration:
 
 
 def pasts(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(n,) and (n,): whether the clip and the creator of each row of (n, features) were shown before, as 0 or 1."""
+    """(n,) and (n,): whether clip and creator of each row of (n, features) were shown before, as 0 or 1."""
     clip, creator = (matrix[:, place] > 0.0 for place in _PASTS)
     return clip.astype(np.float64), creator.astype(np.float64)
 

@@ -1,8 +1,9 @@
 """Ids and names as numbers: how far the rate of a value lies from the base rate, shrunk by how little is known.
 
-The deviation is in log odds, of (clicks + m base) / (exposure + m): empirical Bayes' smoothing (Micci-Barreca 2001,
-"A preprocessing scheme for high-cardinality categorical attributes"). Exposure is in effective impressions (see
-:mod:`models.ctr.spread`). A value never seen has deviation 0, that of the base rate; an absent one is missing.
+The deviation is in log odds, of (clicks + m base) / (exposure + m): empirical Bayes' smoothing (Micci-Barreca
+2001, "A preprocessing scheme for high-cardinality categorical attributes"). Exposure is in effective
+impressions (see :mod:`models.ctr.spread`). A value never seen has deviation 0, that of the base rate; an
+absent one is missing.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ Encoding = Mapping[str, float]
 def fit_encoding(
     values: Sequence[str | None], clicks: np.ndarray, exposure: np.ndarray, base: float, prior: float
 ) -> dict[str, float]:
-    """value -> deviation in log odds.
+    """The deviation in log odds of each value.
 
     Args:
         values: (n,) of one column.

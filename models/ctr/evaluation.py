@@ -1,7 +1,7 @@
 """Measure a predictor on held-out rows: likelihood, calibration, coverage, and the best of each group.
 
-All likelihoods are per impression: a row of n impressions counts n times. Intervals come from resampling entities
-(groups), since the rows of one are no independent witnesses.
+All likelihoods are per impression: a row of n impressions counts n times. Intervals come from resampling
+entities (groups), since the rows of one are no independent witnesses.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from config.errors import InputError
 from models.ctr import interval
 from models.ctr.features import PLACES, feature_matrix
+from models.ctr.heuristic import heuristic_rate
 from models.ctr.options import BANDS, CtrOptions
 from models.ctr.predictor import CtrPredictor
 from models.family import Evaluation
@@ -24,8 +25,8 @@ from models.viral.schema import take_rows
 
 _CONFIDENCE = 0.95
 #: The columns of sums, in their order.
-_SUMS = ("rows", "shown", "clicks", "expected", "loss", "base_loss", "square", "inside", "groups", "best", "chance",
-         "band_hits")  # fmt: skip
+_SUMS = ("rows", "shown", "clicks", "expected", "loss", "base_loss", "square", "inside", "groups", "best",
+         "chance", "band_hits")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,8 @@ class Outcomes:
 def evaluate(predictor: CtrPredictor, test: pa.Table, options: CtrOptions, seed: int) -> Evaluation:
     """Skill, log loss, calibration, coverage and best arm with intervals over entities, beside three baselines.
 
-    The baselines are the base rate of the training rows, the heuristic, and the shrunk past rate of the clip (of the
-    creator, where the clip has none; the base rate, where neither has).
+    The baselines are the base rate of the training rows, the heuristic, and the shrunk past rate of the clip
+    (of the creator, where the clip has none; the base rate, where neither has).
 
     Raises:
         InputError: there are no rows with impressions to measure on.
@@ -121,10 +122,9 @@ def baseline_rates(predictor: CtrPredictor, test: pa.Table) -> dict[str, np.ndar
 
 
 def _heuristic(matrix: np.ndarray) -> np.ndarray:
-    """(n,) the seed's rule: 0.05 composite + 0.02 emotion, a composite that is missing being 0.5."""
-    composite = np.nan_to_num(matrix[:, PLACES["composite_score"]], nan=0.5)
-    emotion = np.nan_to_num(matrix[:, PLACES["emotion_priority"]], nan=0.0)
-    return np.clip(composite * 0.05 + emotion * 0.02, 0.0, 1.0)
+    """(n,) the rule that answers while there is no model."""
+    columns = (matrix[:, PLACES[name]].tolist() for name in ("composite_score", "emotion_priority"))
+    return np.array([heuristic_rate(*row) for row in zip(*columns, strict=True)])
 
 
 def losses_of(rows: Outcomes, mean: np.ndarray) -> np.ndarray:
@@ -144,12 +144,13 @@ def measure_rates(
 ) -> Measured:
     """Figures of a forecast ``mean`` (n,) of the rates.
 
-    ``log_loss`` and ``base_log_loss`` (of the rate ``base``) are per impression, ``skill`` is 1 less their quotient,
-    ``calibration`` predicted clicks over observed ones, ``rmse`` of the rate weighted by impressions,
-    ``coverage_90`` the share of rows whose clicks lie in their 90 % forecast (from ``ranks``), ``band_accuracy`` how
-    often the observed rate is in the band of the predicted one. Where entities have several clips, ``best_arm`` is
-    how often the clip predicted best has the best observed rate, and ``best_arm_chance`` what picking blindly gives.
-    The loss of a row is its loss per impression of the mean row, so that the mean over rows is ``log_loss``.
+    ``log_loss`` and ``base_log_loss`` (of the rate ``base``) are per impression, ``skill`` is 1 less their
+    quotient, ``calibration`` predicted clicks over observed ones, ``rmse`` of the rate weighted by impressions,
+    ``coverage_90`` the share of rows whose clicks lie in their 90 % forecast (from ``ranks``),
+    ``band_accuracy`` how often the observed rate is in the band of the predicted one. Where entities have
+    several clips, ``best_arm`` is how often the clip predicted best has the best observed rate, and
+    ``best_arm_chance`` what picking blindly gives. The loss of a row is its loss per impression of the mean
+    row, so that the mean over rows is ``log_loss``.
     """
     groups = np.unique(rows.entities, return_inverse=True)[1]
     best, chance = _best_arms(rows, mean, groups)
@@ -211,8 +212,8 @@ def _inside(ranks: np.ndarray | None, count: int) -> np.ndarray:
 
 
 def _best_arms(rows: Outcomes, mean: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(groups,) chance that the clip predicted best has the best observed rate, and that a blind pick has; NaN where a
-    group has one clip only. Clips that are predicted alike share their pick.
+    """(groups,) chance that the clip predicted best has the best observed rate, and that a blind pick has; NaN
+    where a group has one clip only. Clips that are predicted alike share their pick.
     """
     clips = np.unique(rows.clips, return_inverse=True)[1]
     _, first, arms = np.unique(

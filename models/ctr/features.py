@@ -1,8 +1,9 @@
 """Raw rows to the feature matrix: one definition, used in training, in batches and for a single request.
 
-What is missing is NaN, never zero. Features are of the row itself, beside what was learned once and is stored with
-the model (:class:`Fitted`): the base rate, the encodings of ids, the weights of words. Features that end in ``_odds``
-are deviations from the base rate in log odds; those also go into the linear part (:mod:`models.ctr.linear`).
+What is missing is NaN, never zero. Features are of the row itself, beside what was learned once and is stored
+with the model (:class:`Fitted`): the base rate, the encodings of ids, the weights of words. Features that end
+in ``_odds`` are deviations from the base rate in log odds; those also go into the linear part
+(:mod:`models.ctr.linear`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from models.ctr.encoding import CATEGORIES, Encoding, encode, encode_column
+from models.ctr.level import DAY_US, Level
 from models.ctr.schema import INPUT_SCHEMA
 from models.ctr.spread import Spread, log_odds
 from models.ctr.text import FIELDS, HEADS, TextScores
@@ -34,7 +36,7 @@ NUMBERS = (
     "composite_score",
     "hour",
 )
-TIMES = ("weekday", "days_since_publication", "days_before_training_end")
+TIMES = ("weekday", "days_since_publication")
 HISTORIES = ("clip", "creator", "advertiser")
 _HOOK_COUNTS = ("title_length", "word_count", "has_question", "has_number")
 _HOOK_PLACES = tuple(TITLE_COUNTS.index(name) for name in _HOOK_COUNTS)
@@ -47,24 +49,24 @@ FEATURES: tuple[str, ...] = (
     *(f"hook_text_{name.removeprefix('title_')}" for name in _HOOK_COUNTS),
     *(f"{who}_past_odds" for who in HISTORIES),
     *(f"{name}_odds" for name in CATEGORIES),
+    "level_odds",
     *(f"{field}_{head}_odds" for field in FIELDS for head in HEADS),
 )
 PLACES = {name: place for place, name in enumerate(FEATURES)}
 _LOGS = slice(PLACES["clip_impressions_log"], PLACES["advertiser_impressions_log"] + 1)
 _PAST = slice(PLACES["clip_past_odds"], PLACES["advertiser_past_odds"] + 1)
-_DAY_US = 86_400_000_000.0
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """What features take from training: the spread of rates, encodings by column, words' weights, and the newest
-    moment that was learned from (microseconds since 1970).
+    """What features take from training: the spread of rates, encodings by column, the level of the days, and
+    the weights of words.
     """
 
     spread: Spread
     encodings: Mapping[str, Encoding]
+    level: Level
     text: TextScores
-    newest: float
 
 
 def feature_matrix(examples: pa.Table, fitted: Fitted) -> np.ndarray:
@@ -113,12 +115,13 @@ def _fill(row: np.ndarray, inputs: Mapping[str, Any], fitted: Fitted) -> None:
     text = fitted.text
     row[:] = (
         *(_float(get(name)) for name in NUMBERS),
-        *_time_features(at, published, fitted.newest),
+        *_time_features(at, published),
         *(_float(get(f"{who}_impressions")) for who in HISTORIES),
         *title_counts(title),
         *(hook_counts[place] for place in _HOOK_PLACES),
         *(_float(get(f"{who}_clicks")) for who in HISTORIES),
         *(encode(fitted.encodings[name], get(name)) for name in CATEGORIES),
+        float(fitted.level.at(at)),
         *text.score(0, title),
         *text.score(1, hook),
     )
@@ -129,12 +132,13 @@ def _matrix(values: Mapping[str, Any], rows: int, fitted: Fitted) -> np.ndarray:
     titles, hooks = title_columns(values["title"]), title_columns(values["hook_text"])
     parts: list[Any] = [
         *(values[name] for name in NUMBERS),
-        *_time_features(values["at"], values["published_at"], fitted.newest),
+        *_time_features(values["at"], values["published_at"]),
         *(values[f"{who}_impressions"] for who in HISTORIES),
         *(titles[name] for name in TITLE_COUNTS),
         *(hooks[name] for name in _HOOK_COUNTS),
         *(values[f"{who}_clicks"] for who in HISTORIES),
         *(encode_column(fitted.encodings[name], values[name]) for name in CATEGORIES),
+        fitted.level.at(values["at"]),
     ]
     for number, field in enumerate(FIELDS):
         parts += list(fitted.text.columns(number, values[field]).T)
@@ -145,16 +149,10 @@ def _matrix(values: Mapping[str, Any], rows: int, fitted: Fitted) -> np.ndarray:
     return matrix
 
 
-def _time_features(at: Any, published: Any, newest: float) -> tuple[Any, Any, Any]:
-    """Weekday (Monday is 0), days since the clip was published, and days before the newest row learned from: zero for
-    all that comes later, so that a forecast stands on the newest level.
-    """
-    day = np.floor(at / _DAY_US) + 3.0  # day 0 was a Thursday
-    return (
-        day - 7.0 * np.floor(day / 7.0),
-        np.maximum(at - published, 0.0) / _DAY_US,
-        np.maximum(newest - at, 0.0) / _DAY_US,
-    )
+def _time_features(at: Any, published: Any) -> tuple[Any, Any]:
+    """Weekday (Monday is 0), and days since the clip was published."""
+    day = np.floor(at / DAY_US) + 3.0  # day 0 was a Thursday
+    return day - 7.0 * np.floor(day / 7.0), np.maximum(at - published, 0.0) / DAY_US
 
 
 def _finish(matrix: np.ndarray, fitted: Fitted) -> None:

@@ -1,4 +1,4 @@
-"""What Beta(mu phi, (1 - mu) phi) says of one rate: its 90 % interval, its band, and how likely that band is."""
+"""What Beta(mu phi, (1 - mu) phi) says of a rate: its 90 % interval, its band, how likely that band is."""
 
 from __future__ import annotations
 

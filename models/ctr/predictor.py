@@ -17,6 +17,7 @@ from models.ctr import interval
 from models.ctr.calibration import Calibration, pasts
 from models.ctr.encoding import CATEGORIES
 from models.ctr.features import FEATURES, PLACES, Fitted, feature_matrix, feature_row, feature_rows
+from models.ctr.level import Level
 from models.ctr.linear import TERMS, offsets, terms
 from models.ctr.options import BANDS, CtrOptions
 from models.ctr.spread import Spread
@@ -97,7 +98,7 @@ class CtrPredictor:
             "calibration": self.calibration.describe(),
             "linear": self.weights.tolist(),
             "spread": {"rate": self.fitted.spread.rate, "phi": self.fitted.spread.phi},
-            "newest": self.fitted.newest,
+            "level": self.fitted.level.describe(),
             "encodings": {name: dict(self.fitted.encodings[name]) for name in CATEGORIES},
             "facts": self._facts,
         }
@@ -123,7 +124,7 @@ class CtrPredictor:
         return found
 
     def _top(self, row: np.ndarray, explain: int) -> list[dict[str, float]]:
-        """The features that move the log odds most: what the linear part adds for each, and what the trees do."""
+        """The features that move the log odds most, by the linear part and the trees together."""
         parts = np.zeros(len(FEATURES)) if self.booster is None else self.booster.contributions(row).copy()
         parts[_TERM_PLACES] += terms(row[None, :])[0] * self.weights[1:]
         parts *= self.calibration.slope
@@ -150,12 +151,12 @@ def load(files: Mapping[str, bytes]) -> CtrPredictor:
         spread = Spread(float(stored["spread"]["rate"]), float(stored["spread"]["phi"]))
         weights = np.array([float(value) for value in stored["linear"]])
         encodings = {name: _encoding(stored["encodings"][name]) for name in CATEGORIES}
-        newest = float(stored["newest"])
+        level = Level.restore(stored["level"])
         facts = dict(stored["facts"])
         _check_numbers(calibration, spread, weights)
     except (ValueError, KeyError, TypeError, AttributeError, SettingsError) as error:
         raise ModelInvalid(f"{FACTS_FILE} does not describe a CTR model: {error!r}.") from None
-    fitted = Fitted(spread, encodings, TextScores(_words(files[WORDS_FILE])), newest)
+    fitted = Fitted(spread, encodings, level, TextScores(_words(files[WORDS_FILE])))
     return _build(files[TREES_FILE], weights, fitted, calibration, options, facts)
 
 

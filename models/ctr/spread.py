@@ -5,8 +5,8 @@ Clicks of a row are binomial given its own rate, and the rates are Beta(mu phi, 
 
     n / (1 + (n - 1) rho),   rho = 1 / (1 + phi),
 
-independent ones (the design effect of Kish 1965), never more than 1 / rho. Rows of 3 impressions and of 3 million so
-both have the weight that they deserve.
+independent ones (the design effect of Kish 1965), never more than 1 / rho. Rows of 3 impressions and of 3
+million so both have the weight that they deserve.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Words of a text as numbered buckets (the hashing trick), and what a fitted text says about a rate.
 
-Weinberger et al. 2009, "Feature hashing for large scale multitask learning": a word or a pair of neighbouring words
-is the bucket that its CRC-32 names, so that no vocabulary is kept and a word never seen before has a place too. A
-text's buckets all weigh 1 / sqrt(their number), which keeps long texts from shouting.
+Weinberger et al. 2009, "Feature hashing for large scale multitask learning": a word or a pair of neighbouring
+words is the bucket that its CRC-32 names, so that no vocabulary is kept and a word never seen before has a
+place too. A text's buckets all weigh 1 / sqrt(their number), which keeps long texts from shouting.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 import zlib
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -35,9 +36,7 @@ def buckets(text: str | None) -> list[int]:
     words = [word.encode("utf-8", "surrogatepass") for word in _TOKEN.findall(text.lower())[:MOST_WORDS]]
     crc = zlib.crc32
     found = {crc(word) & (BUCKETS - 1) for word in words}
-    found.update(
-        crc(second, crc(_ALONE, crc(first))) & (BUCKETS - 1) for first, second in zip(words, words[1:])
-    )
+    found.update(crc(second, crc(_ALONE, crc(first))) & (BUCKETS - 1) for first, second in pairwise(words))
     return sorted(found)
 
 

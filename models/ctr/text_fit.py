@@ -1,9 +1,9 @@
 """Fit words' weights: ridge regression of log odds on buckets, with a random level for each group.
 
-The model is y = x w + u[group] + noise, with normal priors on w and u (a mixed model: Henderson 1975). Two fits give
-the two heads. For ``level`` groups have no level of their own, and words explain why a whole group does well; for
-``contrast`` they have, so that words explain the differences inside a group. For ranking the variants of one test the
-second is better by far; for the level of a new clip the first.
+The model is y = x w + u[group] + noise, with normal priors on w and u (a mixed model: Henderson 1975). Two fits
+give the two heads. For ``level`` groups have no level of their own, and words explain why a whole group does
+well; for ``contrast`` they have, so that words explain the differences inside a group. For ranking the
+variants of one test the second is better by far; for the level of a new clip the first.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from models.ctr.spread import Spread, log_odds
 from models.ctr.text import BUCKETS, FIELDS, HEADS, TextScores, buckets
 
 #: Prior precision of a bucket's weight, by head.
-PRECISIONS = {"level": 10.0, "contrast": 10.0}
+PRECISIONS = {"level": 5.0, "contrast": 10.0}
 #: Variance of log odds between groups, and between the rows of a group beyond chance, that the fits go by.
 _GROUP_VARIANCE, _ROW_VARIANCE = 0.4, 0.05
 _ROUNDS = 60
@@ -40,11 +40,17 @@ def text_matrix(texts: Sequence[Sequence[str | None]]) -> sparse.csr_matrix:
 
 
 def fit_text(
-    design: sparse.csr_matrix, clicks: np.ndarray, shown: np.ndarray, groups: np.ndarray, spread: Spread
+    known: np.ndarray,
+    design: sparse.csr_matrix,
+    clicks: np.ndarray,
+    shown: np.ndarray,
+    groups: np.ndarray,
+    spread: Spread,
 ) -> TextScores:
     """The weights out of rows (n,).
 
     Args:
+        known: (n,) log odds that the rows' days account for; words explain what is left.
         design: (n, fields * BUCKETS) of :func:`text_matrix`.
         clicks: (n,).
         shown: (n,) impressions, positive.
@@ -53,7 +59,7 @@ def fit_text(
     """
     # half a click keeps the log odds of a row finite; the base rate stands for it
     expected = 0.5
-    target = log_odds((clicks + expected) / (shown + expected / spread.rate)) - log_odds(spread.rate)
+    target = log_odds((clicks + expected) / (shown + expected / spread.rate)) - log_odds(spread.rate) - known
     chance = 1.0 / (clicks + expected)
     heads = []
     for head in HEADS:

@@ -1,8 +1,8 @@
 """Fit: what ids and words say, a linear part over that, trees on what is left, and a calibration.
 
-Every step is fed with predictions for rows that it was fitted without (Wolpert 1992): entities are dealt into five
-folds; encodings and words' weights for a fold come from the other four, and so do the trees whose predictions the
-calibration is fitted on. What is kept in the end is fitted on all rows.
+Every step is fed with predictions for rows that it was fitted without (Wolpert 1992): entities are dealt into
+five folds; encodings and words' weights for a fold come from the other four, and so do the trees whose
+predictions the calibration is fitted on. What is kept in the end is fitted on all rows.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from config.errors import TrainingError
 from models.ctr.calibration import fit_calibration
 from models.ctr.encoding import CATEGORIES, PRIOR_ROWS, fit_encoding
 from models.ctr.features import FEATURES, Fitted, feature_matrix
+from models.ctr.level import fit_level
 from models.ctr.linear import fit_weights, offsets
 from models.ctr.options import CtrOptions
 from models.ctr.predictor import CtrPredictor
@@ -58,7 +59,7 @@ class _Rows:
     groups: np.ndarray
     folds: np.ndarray
     spread: Spread
-    newest: float
+    moments: np.ndarray
 
     @property
     def rates(self) -> np.ndarray:
@@ -107,7 +108,7 @@ def _rows(table: pa.Table, options: CtrOptions) -> _Rows:
     table = take_rows(table, shown > 0)
     if table.num_rows < options.min_outcomes:
         raise TrainingError(
-            f"There are {table.num_rows} outcomes with impressions; at least {options.min_outcomes} are needed.",
+            f"There are {table.num_rows} outcomes with impressions; at least {options.min_outcomes} needed.",
             hint="Until then the heuristic answers. CTR_MIN_OUTCOMES sets the number.",
         )
     shown = table["impressions"].to_numpy().astype(np.float64)
@@ -123,7 +124,7 @@ def _rows(table: pa.Table, options: CtrOptions) -> _Rows:
         groups=entities,
         folds=_folds(entities, moments),
         spread=spread,
-        newest=float(moments.max()),
+        moments=moments.astype(np.float64),
     )
 
 
@@ -132,8 +133,8 @@ def _codes(column: Any) -> np.ndarray:
 
 
 def _folds(entities: np.ndarray, moments: np.ndarray) -> np.ndarray:
-    """(n,) fold of each row: entities by first sight, dealt out in turn, so that each fold has of all times. Rows of
-    one entity only are dealt out themselves.
+    """(n,) fold of each row: entities by first sight, dealt out in turn, so that each fold has of all times.
+    Rows of one entity only are dealt out themselves.
     """
     names, codes = np.unique(entities, return_inverse=True)
     if len(names) < 2:
@@ -166,12 +167,18 @@ def _fitted(rows: _Rows, text: Any, inside: np.ndarray) -> Fitted:
         )
         for name in CATEGORIES
     }
+    level = fit_level(rows.moments[inside], rows.rates[inside], rows.worth[inside], rows.spread)
     words = TextScores.silent()
     if text is not None:
         words = fit_text(
-            text[inside], rows.clicks[inside], rows.shown[inside], rows.groups[inside], rows.spread
+            level.at(rows.moments[inside]),
+            text[inside],
+            rows.clicks[inside],
+            rows.shown[inside],
+            rows.groups[inside],
+            rows.spread,
         )
-    return Fitted(rows.spread, encodings, words, rows.newest)
+    return Fitted(rows.spread, encodings, level, words)
 
 
 def _held_out_features(rows: _Rows, text: Any) -> np.ndarray:
@@ -187,8 +194,8 @@ def _held_out_features(rows: _Rows, text: Any) -> np.ndarray:
 def _forest(
     matrix: np.ndarray, rows: _Rows, raw: np.ndarray, params: Mapping[str, Any], seed: int
 ) -> tuple[str | None, np.ndarray]:
-    """LightGBM's text, and (n,) what trees grown without a row's fold add to its log odds. As many trees are grown as
-    help on rows that they were grown without; None where none do.
+    """LightGBM's text, and (n,) what trees grown without a row's fold add to its log odds. As many trees are
+    grown as help on rows that they were grown without; None where none do.
     """
     nothing = np.zeros(len(raw))
     if len(raw) < FEWEST_TREE_ROWS:
@@ -222,7 +229,9 @@ def _grow(
     seed: int,
     trees: int,
 ) -> Any:
-    """A LightGBM booster of cross entropy on rates, weighted by what impressions are worth, that begins at ``raw``."""
+    """A LightGBM booster of cross entropy on rates, weighted by the worth of impressions, beginning at
+    ``raw``.
+    """
     import lightgbm
 
     data = lightgbm.Dataset(
