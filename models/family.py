@@ -157,6 +157,7 @@ class Family:
         refresh: retraining first builds the versions of the running month, up to the day before.
         fallback: a heuristic answers while no version is in production; too few rows to learn from are then
             no failure, and retraining ends as skipped.
+        cut_rows: (clean rows of one file, ``group`` or ``time``) -> rows by role, to evaluate by.
         assets: settings -> {name: path or object key} of files that the options need; they are read where I/O
             is allowed, and put into the options' field ``assets`` as {name: bytes}.
     """
@@ -190,6 +191,7 @@ class Family:
     target: bool = True
     refresh: bool = False
     fallback: bool = False
+    cut_rows: Callable[[pa.Table, str], dict[str, pa.Table]] | None = None
     assets: Callable[[Settings], Mapping[str, str]] | None = None
 
 

@@ -30,7 +30,9 @@ _LOCK = (
     "select pg_advisory_xact_lock(hashtextextended('outcome:' || k, 0)) from unnest(%s::text[]) k order by k"
 )
 _NAMES = SQL(", ").join(map(Identifier, COLUMNS))
-_KNOWN = SQL("select {} from clip_outcomes where key = any(%s::text[]) order by key, revision").format(_NAMES)
+_KNOWN = SQL(
+    "select distinct on (key) {} from clip_outcomes where key = any(%s::text[]) order by key, revision desc"
+).format(_NAMES)
 _CLIPS = """
     select distinct on (id) id, creator_id from clips where id = any(%s::text[]) order by id, known_at desc
 """
@@ -47,15 +49,16 @@ def save_outcomes(
     Args:
         engine: the platform's database.
         rows: with ``key`` (the sender's own), ``clip_id``, ``started_at``, ``ended_at``, ``impressions``,
-            ``clicks``, and maybe ``placement``, ``audience`` and ``revision`` (1 where absent).
+            ``clicks``, and maybe ``placement``, ``audience`` and ``replace`` (whether other counts than those
+            that are there restate them).
         now: the moment at which they are learned of.
         settings: with the key by which forgotten creators are known, whose counts are not taken in.
 
     Returns:
-        For each row: ``new``; ``repeated`` (this revision is there with the same counts, or a later one is:
-        nothing changes); ``revised`` (a later revision of a key that is there: its counts stand from now on);
-        ``conflict`` (the revision is there with other counts, or the key stands for another clip, span,
-        placement or audience: nothing changes); ``unknown clip``; ``forgotten``.
+        For each row: ``new``; ``repeated`` (the key is there with these counts: nothing changes); ``revised``
+        (they take the place of those that are there, from now on); ``conflict`` (other counts are there and
+        ``replace`` is not set, or the key stands for another clip, span, placement or audience: nothing
+        changes); ``unknown clip``; ``forgotten``.
 
     Raises:
         InputError: a row lacks a field or has a wrong one; the message names both, and nothing is kept.
@@ -68,7 +71,7 @@ def save_outcomes(
         clips = dict(cur.execute(_CLIPS, (sorted({row["clip_id"] for row in checked}),)).fetchall())
         creators = sorted({creator for creator in clips.values() if creator is not None})
         erased = erased_while_adding(connection, settings, creators) if settings is not None else set()
-        known = _known(cur, keys)
+        known = _greatest(cur, keys)
         statuses, added = [], []
         for row in checked:
             if row["clip_id"] not in clips:
@@ -77,35 +80,30 @@ def save_outcomes(
             if clips[row["clip_id"]] in erased:
                 statuses.append(FORGOTTEN)
                 continue
-            there = known.setdefault(row["key"], [])
-            status = _status(row, there)
-            statuses.append(status)
-            if status in (NEW, REVISED):
-                there.append(row)
-                added.append([row[name] for name in COLUMNS])
+            there = known.get(row["key"])
+            statuses.append(_status(row, there))
+            if statuses[-1] in (NEW, REVISED):
+                known[row["key"]] = row | {"revision": there["revision"] + 1 if there else 1}
+                added.append([known[row["key"]][name] for name in COLUMNS])
         if added:
             cur.executemany(_INSERT, added)
     return statuses
 
 
-def _known(cur: Cursor[Any], keys: Sequence[str]) -> dict[str, list[Mapping[str, Any]]]:
-    """Revisions of ``keys`` that are there, in order."""
-    known: dict[str, list[Mapping[str, Any]]] = {}
-    for values in cur.execute(_KNOWN, (keys,)).fetchall():
-        row = dict(zip(COLUMNS, values, strict=True))
-        known.setdefault(row["key"], []).append(row)
-    return known
+def _greatest(cur: Cursor[Any], keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The greatest revision of each of ``keys`` that is there."""
+    found = cur.execute(_KNOWN, (keys,)).fetchall()
+    return {values[0]: dict(zip(COLUMNS, values, strict=True)) for values in found}
 
 
-def _status(row: Mapping[str, Any], there: Sequence[Mapping[str, Any]]) -> str:
-    if not there:
+def _status(row: Mapping[str, Any], there: Mapping[str, Any] | None) -> str:
+    if there is None:
         return NEW
-    if any(row[name] != there[-1][name] for name in IDENTITY):
+    if any(row[name] != there[name] for name in IDENTITY):
         return CONFLICT
-    same = next((one for one in there if one["revision"] == row["revision"]), None)
-    if same is not None:
-        return REPEATED if all(row[name] == same[name] for name in COUNTS) else CONFLICT
-    return REVISED if row["revision"] > there[-1]["revision"] else REPEATED
+    if all(row[name] == there[name] for name in COUNTS):
+        return REPEATED
+    return REVISED if row["replace"] else CONFLICT
 
 
 def _checked(number: int, row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
@@ -128,10 +126,10 @@ def _checked(number: int, row: Mapping[str, Any], now: datetime) -> dict[str, An
         if not isinstance(value, datetime) or value.tzinfo is None:
             raise wrong(name, "a time with time zone")
         found[name] = value
-    for name, least, default in (("revision", 1, 1), ("impressions", 0, None), ("clicks", 0, None)):
-        value = row.get(name, default)
-        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= LARGEST:
-            raise wrong(name, f"a whole number from {least} on")
+    for name in COUNTS:
+        value = row.get(name)
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= LARGEST:
+            raise wrong(name, "a whole number from 0 on")
         found[name] = value
     if found["ended_at"] <= found["started_at"]:
         raise wrong("ended_at", "later than its started_at", "A day's counts end at the next midnight.")
@@ -139,4 +137,4 @@ def _checked(number: int, row: Mapping[str, Any], now: datetime) -> dict[str, An
         raise wrong("ended_at", "over yet", "Send counts when their span is over.")
     if found["clicks"] > found["impressions"]:
         raise wrong("clicks", f"at most its {found['impressions']} impressions")
-    return found | {"known_at": max(found["ended_at"], now)}
+    return found | {"replace": bool(row.get("replace")), "known_at": max(found["ended_at"], now)}

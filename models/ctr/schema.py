@@ -63,3 +63,19 @@ EXAMPLE_SCHEMA = pa.schema(
         pa.field("split", pa.string(), nullable=False),
     ]
 )
+
+#: A row of an import: counts of a clip in a span, and what was known of the clip then. In rows that are only
+#: measured, key and times may be null.
+OUTCOME_SCHEMA = pa.schema(
+    [
+        pa.field("key", pa.string()),
+        pa.field("clip_id", pa.string(), nullable=False),
+        pa.field("started_at", TIME),
+        pa.field("ended_at", TIME),
+        pa.field("placement", pa.string()),
+        pa.field("audience", pa.string()),
+        pa.field("impressions", pa.int64(), nullable=False),
+        pa.field("clicks", pa.int64(), nullable=False),
+        *CLIP_FIELDS,
+    ]
+)
