@@ -4,7 +4,7 @@ Beta posterior: a binary reward under a uniform prior, Beta(1 + successes, 1 + f
 
 Normal posterior: a reward of 0..1 with the conjugate update of a mean whose variance is known (Murphy 2007,
 "Conjugate Bayesian analysis of the Gaussian distribution", section 2), the variance being plugged in. The prior
-N(1/2, 1/4) weighs at most as much as one reward, as no variable of 0..1 has a greater variance than 1/4. The
+N(1/2, 1/12) has the moments of the uniform one and weighs at most as much as three rewards do. The
 variance plugged in is moderated (Smyth 2004, "Linear models and empirical Bayes methods for assessing
 differential expression", section 3.2): each variant's own is pulled to that of all variants together, which
 itself begins at 1/4, so that a few equal rewards never count as certainty.
@@ -24,8 +24,9 @@ from config.errors import InputError
 from models.experiments.definition import Definition, VariantCounts
 
 INTERVAL = 0.95
-#: Greatest variance of a variable between 0 and 1; also that of the normal prior.
+#: Greatest variance of a variable between 0 and 1.
 GREATEST_VARIANCE = 0.25
+PRIOR_MEAN, PRIOR_VARIANCE = 0.5, 1 / 12
 #: How many rewards the variance of all variants together weighs against a variant's own.
 POOLED_WEIGHT = 5.0
 #: The least variance of a reward of 0..1: a standard deviation of 0.003 % of its range.
@@ -114,7 +115,7 @@ class Posteriors:
         x, widths = _panels(lows, highs, start, stop)
         if not len(widths):  # one mean is so sharp that nothing lies between its ends
             won = (highs >= stop).astype(float)
-            return won / won.sum(), np.maximum(self.mean.max() - self.mean, 0.0)
+            return won / won.sum(), np.clip(self.mean.max() - self.mean, 0.0, 1.0)
         reached = self.cdf(start)
         densities = self.density(x.ravel()).reshape(len(lows), *x.shape)
         cdf = _cumulated(densities, widths, reached)
@@ -123,7 +124,8 @@ class Posteriors:
         weights = widths[:, None] * _RULE[1]
         chances = (densities * np.exp(together - logs) * weights).sum(axis=(1, 2))
         greatest = stop - float((np.exp(together) * weights).sum())
-        return chances / chances.sum(), np.maximum(greatest - self.mean, 0.0)
+        # A normal belief of an untried variant reaches past 1.
+        return chances / chances.sum(), np.clip(greatest - self.mean, 0.0, 1.0)
 
 
 def _rule(nodes: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -204,6 +206,6 @@ def _normal(trials: np.ndarray, sums: np.ndarray, squares: np.ndarray) -> np.nda
     pooled = (deviations.sum() + GREATEST_VARIANCE) / (freedom.sum() + 1)
     variance = (deviations + POOLED_WEIGHT * pooled) / (freedom + POOLED_WEIGHT)
     variance = np.clip(variance, LEAST_VARIANCE, GREATEST_VARIANCE)
-    precision = 1 / GREATEST_VARIANCE + trials / variance
-    mean = (0.5 / GREATEST_VARIANCE + sums / variance) / precision
+    precision = 1 / PRIOR_VARIANCE + trials / variance
+    mean = (PRIOR_MEAN / PRIOR_VARIANCE + sums / variance) / precision
     return np.stack([mean, 1 / np.sqrt(precision)], axis=1)
