@@ -18,8 +18,8 @@ POOL_SIZE = 4
 CONNECT_SECONDS = 2
 #: What becomes of an outcome that was kept on disk, where the database says no to it.
 REFUSED = {
-    "conflict": "other counts are stored under this key; send it with replace to change them",
-    "unknown clip": "the clip is not known; save it with POST /clips and send the outcome again",
+    "conflict": "it stands for other counts (send `replace` to restate them), or another clip, span or place",
+    "unknown clip": "save it with POST /clips and send the outcome again",
 }
 Row = dict[str, Any]
 
@@ -88,10 +88,17 @@ def take_outcomes(settings: Settings) -> Callable[[list[Row]], int]:
         statuses = database.save_outcomes([from_line(row) for row in rows], datetime.now(UTC))
         for row, status in zip(rows, statuses, strict=True):
             if status in REFUSED:
-                raise InputError(f"Outcome {row.get('key')!r}: {REFUSED[status]}.")
+                raise InputError(refusal(row, status))
         return statuses.count("new")
 
     return insert
+
+
+def refusal(row: Row, status: str) -> str:
+    """Why an outcome was not taken, in one sentence."""
+    if status == "conflict":
+        return f"The key '{row['key']}' is taken: {REFUSED[status]}."
+    return f"There is no clip '{row['clip_id']}': {REFUSED[status]}."
 
 
 def from_line(row: Row) -> Row:

@@ -8,13 +8,14 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Executor
+from contextlib import suppress
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, Protocol
 
 import orjson
 
 from config.errors import DatabaseUnavailable
-from serving.ctr_database import REFUSED
+from serving.ctr_database import REFUSED, refusal
 from serving.ctr_schema import MAX_ROWS, Outcome
 from serving.http import Request, Response
 from serving.inbox import Inbox
@@ -73,7 +74,7 @@ class OutcomesApi:
         row = self._parsed(body, now)
         status = self._save([row], now)[0]
         if status in REFUSED:
-            raise Problem(409 if status == "conflict" else 404, _refusal(row, status))
+            raise Problem(409 if status == "conflict" else 404, refusal(row, status))
         return _json({"key": row["key"], "status": status}, 202 if status == QUEUED else 200)
 
     def _many(self, body: bytes) -> Response:
@@ -90,7 +91,7 @@ class OutcomesApi:
             for (entry, row), status in zip(good, statuses, strict=True):
                 entry["status"] = status
                 if status in REFUSED:
-                    entry["detail"] = _refusal(row, status)
+                    entry["detail"] = refusal(row, status)
         counts = Counter(entry["status"] for entry in results)
         if not good:
             raise _all_faulty(results)
@@ -109,11 +110,14 @@ class OutcomesApi:
         return {name: row.get(name) for name in FIELDS} | {"replace": bool(row.get("replace"))}
 
     def _save(self, rows: list[Row], now: datetime) -> list[str]:
-        try:
-            return self._database.save_outcomes(rows, now)
-        except DatabaseUnavailable:
-            self._inbox.keep(rows)
-            return [QUEUED] * len(rows)
+        """What became of each row. While earlier ones wait on disk, restated counts wait behind them: else the
+        earlier ones would take their place.
+        """
+        if not (any(row["replace"] for row in rows) and self._inbox.waiting()):
+            with suppress(DatabaseUnavailable):
+                return self._database.save_outcomes(rows, now)
+        self._inbox.keep(rows)
+        return [QUEUED] * len(rows)
 
 
 def _rows(body: bytes) -> list[Any]:
@@ -182,12 +186,6 @@ def _all_faulty(results: list[Row]) -> Problem:
 def _details(entry: Row) -> Iterator[tuple[Row, str]]:
     for error in entry.get("errors", [{}]):
         yield error, error.get("message", entry["detail"])
-
-
-def _refusal(row: Row, status: str) -> str:
-    if status == "conflict":
-        return f"Under the key '{row['key']}' {REFUSED[status]}."
-    return f"There is no clip '{row['clip_id']}': {REFUSED[status]}."
 
 
 def _json(answer: Row, status: int) -> Response:

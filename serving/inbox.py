@@ -58,6 +58,10 @@ class Inbox:
             ) from None
         self._figures.spooled.inc(len(rows))
 
+    def waiting(self) -> bool:
+        """Whether anything waits. Reads files: not for the event loop."""
+        return self.spool.pending().rows > 0
+
     def complaints(self) -> list[str]:
         """What is not as it should be, a sentence each."""
         said = []

@@ -1,5 +1,5 @@
-"""Services in process: viral with a predictor that needs no LightGBM (tests/integration has the real one), and
-face with a tiny real model.
+"""Services in process: viral with a predictor that needs no LightGBM (tests/integration has the real one), ctr
+and face with tiny real models.
 """
 
 from __future__ import annotations
@@ -19,16 +19,18 @@ import httpx
 import pyarrow as pa
 import pytest
 
-from config.errors import ModelInvalid, RegistryUnavailable
+from config.errors import DatabaseUnavailable, ModelInvalid, RegistryUnavailable
 from config.settings import Settings, load_settings
 from models.viral.schema import EXAMPLE_SCHEMA, INPUT_SCHEMA
 from registry.records import ModelVersion
 from serving.application import Application
+from serving.ctr_app import CtrService
 from serving.face_api import photo_pool
 from serving.face_app import face_application
 from serving.metrics import ServiceMetrics
 from serving.runtime import ServiceRuntime
 from serving.viral_app import viral_application
+from tests.clicks_world import tiny_ctr_files
 from tests.face_world import CLASSES as STYLES
 from tests.face_world import tiny_face_files
 
@@ -107,7 +109,7 @@ class RegistryDouble:
         return ModelVersion(family, self.promoted, "run", at, {"macro_f1": 0.7}, "viral/full/2026-10")
 
     def files(self, family: str, version: str) -> dict[str, bytes]:
-        assert family in ("viral", "face")
+        assert family in ("viral", "ctr", "face")
         return self.versions[version]
 
     def promote(self, version: str, model: bytes) -> None:
@@ -261,3 +263,111 @@ def make_ready_face(make_face: Callable[..., FaceService]) -> Callable[..., Face
 def face(make_ready_face: Callable[..., FaceService]) -> FaceService:
     """A face service with version 1 in service."""
     return make_ready_face()
+
+
+@dataclass
+class ClipsDouble:
+    """The clips, past counts and outcomes of "the database"; ``away``: it does not answer."""
+
+    known: dict[str, dict[str, Any]] = field(default_factory=dict)
+    counts: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
+    outcomes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    away: bool = False
+    asked: list[tuple[str, datetime | None]] = field(default_factory=list)
+
+    def _reach(self) -> None:
+        if self.away:
+            raise DatabaseUnavailable("PostgreSQL is away.")
+
+    def clips(self, ids: Sequence[str], at: datetime | None = None) -> dict[str, dict[str, Any]]:
+        self._reach()
+        self.asked += [(one, at) for one in ids]
+        return {one: dict(self.known[one]) for one in ids if one in self.known}
+
+    def past(
+        self, keys: Sequence[tuple[str, str]], at: datetime | None = None
+    ) -> dict[tuple[str, str], tuple[int, int]]:
+        self._reach()
+        self.asked += [(f"{kind}:{one}", at) for kind, one in keys]
+        return {key: self.counts[key] for key in keys if key in self.counts}
+
+    def save_clips(self, rows: list[dict[str, Any]], now: datetime) -> list[str]:
+        assert now.tzinfo
+        self._reach()
+        statuses = ["changed" if row["clip_id"] in self.known else "new" for row in rows]
+        for row in rows:
+            self.known.setdefault(row["clip_id"], {}).update(row)
+        return statuses
+
+    def save_outcomes(self, rows: list[dict[str, Any]], now: datetime) -> list[str]:
+        assert now.tzinfo
+        self._reach()
+        return [self._save(row) for row in rows]
+
+    def _save(self, row: dict[str, Any]) -> str:
+        there = self.outcomes.get(row["key"])
+        if row["clip_id"] not in self.known:
+            return "unknown clip"
+        if there is None or row["replace"]:
+            self.outcomes[row["key"]] = row
+            return "revised" if there else "new"
+        return "repeated" if there["clicks"] == row["clicks"] else "conflict"
+
+    def take(self, rows: list[dict[str, Any]]) -> int:
+        self.save_outcomes(rows, datetime.now(UTC))
+        return len(rows)
+
+    def close(self) -> None:
+        pass
+
+
+@dataclass
+class CtrWorld(Service):
+    """A CTR service with the real tiny predictor."""
+
+    parts: CtrService = field(kw_only=True)
+    clips: ClipsDouble = field(kw_only=True)
+
+    def predict(self, **question: Any) -> httpx.Response:
+        return self.ask("POST", "/predict/ctr", json=question)
+
+    def shipped(self) -> list[dict[str, Any]]:
+        """The rows that reach "the database" when what was recorded is shipped now."""
+        self.runtime.recorder.spool.rotate()
+        self.runtime.recorder.shipper.ship()
+        return list(self.rows.values())
+
+
+@pytest.fixture
+def make_ctr(service_settings: Settings) -> Iterator[Callable[..., CtrWorld]]:
+    """Makes CTR services with no model in service yet; threads are not started."""
+    made: list[CtrWorld] = []
+
+    def make(**changed: Any) -> CtrWorld:
+        settings = service_settings.model_copy(update=changed)
+        registry, rows, away = RegistryDouble(), {}, threading.Event()
+
+        def insert(batch: list[dict[str, Any]]) -> int:
+            rows.update({row["id"]: row for row in batch})
+            return len(batch)
+
+        runtime = ServiceRuntime("ctr", settings, registry=lambda: registry, database=lambda: insert)
+        clips = ClipsDouble()
+        parts = CtrService(runtime, database=clips, take=lambda: clips.take)
+        made.append(CtrWorld(runtime, parts.application(), registry, rows, away, parts=parts, clips=clips))
+        return made[-1]
+
+    yield make
+    for service in made:
+        service.parts.stop()
+
+
+@pytest.fixture
+def ctr(make_ctr: Callable[..., CtrWorld]) -> CtrWorld:
+    """A CTR service with version 1 in service."""
+    service = make_ctr()
+    service.registry.versions["1"] = dict(tiny_ctr_files())
+    service.registry.promoted = "1"
+    service.runtime.watcher.look()
+    assert service.runtime.slot.current, service.runtime.slot.why_empty()
+    return service
