@@ -24,6 +24,8 @@ from models.metrics import CALIBRATION_BINS, bootstrap, calibration_bins, group_
 from models.viral.schema import take_rows
 
 _CONFIDENCE = 0.95
+#: Rows that the importance of features is taken from.
+_EXPLAINED = 2000
 #: The columns of sums, in their order.
 _SUMS = ("rows", "shown", "clicks", "expected", "loss", "base_loss", "square", "inside", "groups", "best",
          "chance", "band_hits")  # fmt: skip
@@ -85,7 +87,7 @@ def evaluate(predictor: CtrPredictor, test: pa.Table, options: CtrOptions, seed:
         groups=rows.entities,
         baseline_losses={name: base.losses for name, base in baselines.items()},
         rows=len(rows.shown),
-        importance=predictor.gains(),
+        importance=predictor.importance(test.slice(0, _EXPLAINED)),
         baseline_intervals={name: base.intervals for name, base in baselines.items()},
     )
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from models.ctr.spread import Spread, log_odds
 
-REACH_DAYS = 5.0
+REACH_DAYS = 7.0
 #: Weight of the base rate, in rows' worth.
 PRIOR_ROWS = 10.0
 #: The oldest day that has a level of its own, before the newest.

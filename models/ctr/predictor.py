@@ -82,9 +82,12 @@ class CtrPredictor:
         """(n,) the mean and (n,) phi of each row's Beta(mean phi, (1 - mean) phi)."""
         return self._distribution(feature_matrix(examples, self.fitted))
 
-    def gains(self) -> dict[str, float]:
-        """How much each feature's splits reduced the loss of the trees, as shares of the whole."""
-        return self.booster.gains() if self.booster else {}
+    def importance(self, examples: pa.Table) -> dict[str, float]:
+        """How far each feature moves the log odds of the rows on average, as shares of the whole."""
+        matrix = feature_matrix(examples, self.fitted)
+        parts = np.array([np.abs(self._contributions(row)) for row in matrix]).reshape(-1, len(FEATURES))
+        moved = parts.sum(axis=0)
+        return dict(zip(FEATURES, (moved / max(moved.sum(), 1e-300)).tolist(), strict=True))
 
     def to_files(self) -> dict[str, bytes]:
         """The model as LightGBM's own text, the words' weights as npy, and JSON for all else."""
@@ -125,11 +128,15 @@ class CtrPredictor:
 
     def _top(self, row: np.ndarray, explain: int) -> list[dict[str, float]]:
         """The features that move the log odds most, by the linear part and the trees together."""
-        parts = np.zeros(len(FEATURES)) if self.booster is None else self.booster.contributions(row).copy()
-        parts[_TERM_PLACES] += terms(row[None, :])[0] * self.weights[1:]
-        parts *= self.calibration.slope
+        parts = self._contributions(row)
         top = np.argsort(-np.abs(parts), kind="stable")[:explain].tolist()
         return [{FEATURES[at]: float(parts[at])} for at in top]
+
+    def _contributions(self, row: np.ndarray) -> np.ndarray:
+        """(features,) what each feature of one row adds to its log odds."""
+        parts = np.zeros(len(FEATURES)) if self.booster is None else self.booster.contributions(row).copy()
+        parts[_TERM_PLACES] += terms(row[None, :])[0] * self.weights[1:]
+        return np.asarray(parts * self.calibration.slope)
 
 
 def load(files: Mapping[str, bytes]) -> CtrPredictor:

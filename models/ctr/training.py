@@ -24,7 +24,7 @@ from models.ctr.level import fit_level
 from models.ctr.linear import fit_weights, offsets
 from models.ctr.options import CtrOptions
 from models.ctr.predictor import CtrPredictor
-from models.ctr.spread import Spread, fit_spread, sigmoid
+from models.ctr.spread import PRIOR_PHI, PRIOR_RATE, Spread, fit_spread, sigmoid
 from models.ctr.text import FIELDS, TextScores
 from models.ctr.text_fit import fit_text, text_matrix
 from models.viral.schema import epoch_us, take_rows
@@ -94,8 +94,7 @@ def fit(
         "rows": {"train": train.num_rows, "valid": valid.num_rows, "with_impressions": len(rows.clicks)},
         "impressions": int(rows.shown.sum()),
         "clicks": int(rows.clicks.sum()),
-        "base_rate": rows.spread.rate,
-        "raw_rate": float(rows.clicks.sum() / rows.shown.sum()),
+        "base_rate": _base_rate(rows),
         "params": chosen,
         "seed": seed,
         "libraries": _libraries(),
@@ -126,6 +125,12 @@ def _rows(table: pa.Table, options: CtrOptions) -> _Rows:
         spread=spread,
         moments=moments.astype(np.float64),
     )
+
+
+def _base_rate(rows: _Rows) -> float:
+    """Clicks per impression of all rows, with the prior Beta(1, 60): what answers are measured against."""
+    prior = PRIOR_RATE * PRIOR_PHI
+    return float((rows.clicks.sum() + prior) / (rows.shown.sum() + PRIOR_PHI))
 
 
 def _codes(column: Any) -> np.ndarray:
