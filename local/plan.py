@@ -14,6 +14,8 @@ from serving.run import SERVICES
 
 #: A service with no model yet says so with 503; it is up all the same.
 _SERVICE_UP = frozenset({200, 503})
+#: Names that are no words.
+TITLES = {"ctr": "CTR"}
 
 
 def plan(settings: Settings) -> tuple[Part, ...]:
@@ -39,7 +41,7 @@ def service_part(settings: Settings, family: str) -> Part:
     url = f"http://127.0.0.1:{port}"
     return Part(
         name=family,
-        title=f"{family.capitalize()} service",
+        title=f"{TITLES.get(family, family.capitalize())} service",
         command=lambda: [sys.executable, "-m", "serving.run", family],
         environment=part_environment(settings, family),
         needs=("migrate",),

@@ -70,7 +70,15 @@ CTR_OPERATIONS = (
         "What is known of a clip now",
         "Its fields, and the final counts of the past by which a prediction goes.",
         answer=ClipKnowledge,
-        parameters=({"name": "id", "in": "path", "required": True, "schema": {"type": "string"}},),
+        parameters=(
+            {
+                "name": "id",
+                "in": "path",
+                "required": True,
+                "description": "The clip's id; one with a slash in it cannot be asked for.",
+                "schema": {"type": "string"},
+            },
+        ),
         faults=(401, 404, 503),
     ),
     Operation(

@@ -14,7 +14,11 @@ from config.errors import AssayError, InputError
 from config.settings import Settings, get_settings, tool_environment
 
 #: family -> the Bento service that answers for it.
-SERVICES = {"viral": "serving.viral:ViralService", "face": "serving.face:FaceService"}
+SERVICES = {
+    "viral": "serving.viral:ViralService",
+    "ctr": "serving.ctr:CtrBentoService",
+    "face": "serving.face:FaceService",
+}
 GRACE_SECONDS = 2
 KEEP_ALIVE_SECONDS = 75
 MMAP_BYTES = 4 * 1024 * 1024

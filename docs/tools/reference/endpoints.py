@@ -44,7 +44,7 @@ def _operation(path: str, method: str, operation: dict[str, Any]) -> list[str]:
         f"{operation['summary']}. {operation.get('description', '')}{key}\n",
     ]
     parameters = operation.get("parameters", ())
-    parts += [f"- `?{parameter['name']}=`: {parameter['description']}" for parameter in parameters]
+    parts += [f"- `{_place(parameter)}`: {parameter['description']}" for parameter in parameters]
     if body := operation.get("requestBody"):
         parts.append(f"- Body: {_kind(body['content']['application/json']['schema'])}")
     for status, response in operation["responses"].items():
@@ -52,6 +52,12 @@ def _operation(path: str, method: str, operation: dict[str, Any]) -> list[str]:
         kind = _kind(content[1].get("schema", {}))
         parts.append(f"- {status}: {response['description']} " + (f"({kind})" if kind else f"(`{content[0]}`)"))
     return [*parts, ""]
+
+
+def _place(parameter: dict[str, Any]) -> str:
+    """A parameter as it stands in the address."""
+    name = parameter["name"]
+    return f"{{{name}}}" if parameter["in"] == "path" else f"?{name}="
 
 
 def _fields(schema: dict[str, Any]) -> str:

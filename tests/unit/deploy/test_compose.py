@@ -213,9 +213,9 @@ def test_inner_ports_are_the_defaults_of_the_settings() -> None:
 def test_what_families_may_be_told_is_by_default_what_the_settings_say() -> None:
     defaults = Settings.model_construct()
     for match in variables():
-        if match["name"].startswith("FACE_") and not match["name"].endswith("_PORT"):
+        if match["name"].startswith(("FACE_", "CTR_")) and not match["name"].endswith("_PORT"):
             value = getattr(defaults, match["name"].lower())
-            said = ",".join(value) if isinstance(value, tuple) else "" if value is None else str(value)
+            said = ",".join(map(str, value)) if isinstance(value, tuple) else "" if value is None else str(value)
             assert match["text"] == said, match["name"]
 
 

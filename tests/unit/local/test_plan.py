@@ -26,6 +26,7 @@ def test_the_embedded_platform_has_every_part(tmp_path: Path) -> None:
         "deploy",
         "worker",
         "viral",
+        "ctr",
         "face",
         "admin",
     ]
