@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
 from cli.output import print_fields, print_json
+
+
+class Address(NamedTuple):
+    """Where a family is asked: the path for one, the path for many, and the key that many stand under."""
+
+    one: str
+    many: str
+    key: str
+
+
+USUAL = Address("/predict", "/predict/batch", "videos")
+ADDRESSES = {"ctr": Address("/predict/ctr", "/predict/ctr", "clips")}
 
 
 def predict(
@@ -15,7 +27,8 @@ def predict(
     fields: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Inputs as NAME=VALUE, such as views=12000 title='A day out'; for face, photo files."
+            help="Inputs as NAME=VALUE, such as views=12000 title='A day out', or for ctr clip_id=c-42;"
+            " for face, photo files."
         ),
     ] = None,
     json_file: Annotated[
@@ -30,7 +43,8 @@ def predict(
 ) -> None:
     """Ask the running service for a prediction; a JSON list is asked as a batch.
 
-    `assay predict face FILE...` asks about up to 10 photos of one person.
+    `assay predict face FILE...` asks about up to 10 photos of one person. `assay predict ctr clip_id=ID` asks
+    about a clip that the platform knows; other inputs describe one.
     """
     from config.errors import InputError
     from config.settings import load_settings
@@ -43,9 +57,10 @@ def predict(
         return
     if user is not None:
         raise InputError("--user goes with photo files.")
-    inputs = _inputs(fields or [], json_file)
-    batch = "videos" in inputs
-    answer = _ask(f"{address}/predict{'/batch' if batch else ''}", inputs, key, family)
+    where = ADDRESSES.get(family, USUAL)
+    inputs = _inputs(fields or [], json_file, where.key)
+    batch = where.key in inputs
+    answer = _ask(f"{address}{where.many if batch else where.one}", inputs, key, family)
     if as_json or batch:
         print_json(answer)
     else:
@@ -74,7 +89,7 @@ def _predict_photos(url: str, paths: list[Path], user: str | None, key: str | No
         raise typer.Exit(1)
 
 
-def _inputs(fields: list[str], json_file: Path | None) -> dict[str, Any]:
+def _inputs(fields: list[str], json_file: Path | None, many: str) -> dict[str, Any]:
     from config.errors import InputError
 
     if json_file is None and not fields:
@@ -85,12 +100,12 @@ def _inputs(fields: list[str], json_file: Path | None) -> dict[str, Any]:
     if isinstance(inputs, list):
         if fields:
             raise InputError("NAME=VALUE pairs go with one JSON object, not with a list.")
-        return {"videos": inputs}
+        return {many: inputs}
     for field in fields:
         name, equals, value = field.partition("=")
         if not equals or not name:
             raise InputError(f"'{field}' is not NAME=VALUE.")
-        inputs[name] = parse_value(value)
+        inputs[name] = value if name.endswith("_id") else parse_value(value)  # an id is a text: 42, 1e5
     return inputs
 
 

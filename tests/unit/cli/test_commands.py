@@ -154,6 +154,31 @@ def test_a_prediction_of_nothing_and_of_an_unknown_family_is_refused(home: Path)
 
 
 @pytest.mark.parametrize(
+    ("arguments", "body"),
+    [
+        (["clip_id=42", "placement=feed"], {"clip_id": "42", "placement": "feed"}),
+        (["hook_strength=0.5", "has_face=true", "title=A day"],
+         {"hook_strength": 0.5, "has_face": True, "title": "A day"}),
+    ],
+)  # fmt: skip
+def test_a_clip_is_asked_about_by_its_id_or_its_features(
+    home: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], body: object
+) -> None:
+    asked: list[object] = []
+
+    def ask(url: str, inputs: object, *_: object) -> dict[str, str]:
+        asked.append((url, inputs))
+        return {}
+
+    monkeypatch.setattr("cli.commands.predict._ask", ask)
+    call("predict", "ctr", *arguments, "--url", "http://service")
+    assert asked == [("http://service/predict/ctr", body)]
+    (home / "clips.json").write_text('[{"clip_id": "a"}, {"clip_id": "b"}]')
+    call("predict", "ctr", "--json-file", str(home / "clips.json"), "--url", "http://service")
+    assert asked[1] == ("http://service/predict/ctr", {"clips": [{"clip_id": "a"}, {"clip_id": "b"}]})
+
+
+@pytest.mark.parametrize(
     ("text", "path", "body"),
     [
         ('{"views": 1}', "/predict", {"views": 1}),
