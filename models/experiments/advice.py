@@ -1,0 +1,167 @@
+"""What the figures of an experiment mean for the person who looks at them: one recommendation, and warnings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from models.experiments.definition import Definition, VariantTally
+from models.experiments.effects import Effect, Mean
+from models.experiments.guard import Harm
+from models.experiments.planning import Need
+from models.experiments.sample_ratio import ALARM, SampleRatio
+
+LEAST_PER_VARIANT = 100
+LEAST_EVENTS = 10
+MUCH_PENDING = 0.1
+LEAST_EFFECTIVE = 100.0
+
+
+def recommendation(
+    definition: Definition,
+    effects: Sequence[Effect],
+    best: Sequence[float],
+    *,
+    counted: int,
+    ratio: SampleRatio,
+    harms: Sequence[Harm],
+    need: Need,
+) -> str:
+    """One sentence.
+
+    Args:
+        definition: of the experiment.
+        effects: of every variant but the control.
+        best: probability of being best of every variant, in the definition's order.
+        counted: decisions that count.
+        ratio: the sample-ratio check.
+        harms: of the guard-rails.
+        need: decisions and days still needed.
+    """
+    control = definition.control_name
+    if not counted:
+        return "There is nothing to say yet: no decision counts so far."
+    if ratio.alarm:
+        return (
+            "Do not decide on these figures: first find out why the variants were not chosen as they should be."
+        )
+    harmful = {each.variant for each in harms if each.breached}
+    chance = dict(zip(definition.names, best, strict=True))
+    better = [each for each in effects if each.significant and (each.difference or 0) > 0]
+    sound = [each.variant for each in better if each.variant not in harmful]
+    if sound:
+        winner = max(sound, key=lambda name: chance[name])
+        others = "" if len(sound) == 1 else f" (so are {_listed([n for n in sound if n != winner])})"
+        return (
+            f"Choose {winner}: it is better than {control}{others}, and looking often has not made it seem so."
+        )
+    if better:
+        names = _listed([each.variant for each in better])
+        return f"Keep {control}: {names} earn a better {definition.reward.name}, but break a guard-rail."
+    if all(each.significant for each in effects):
+        worse = effects[0].variant if len(effects) == 1 else "every other variant"
+        return f"Keep {control}: {worse} is worse."
+    width = definition.reward.high - definition.reward.low
+    smallest = definition.minimum_effect
+    if smallest is not None and all(each.high * width < smallest for each in effects):
+        return (
+            f"Keep {control}, or stop: no variant is better by {smallest:g}, the smallest effect that matters."
+        )
+    return _go_on(definition, need, counted)
+
+
+def _go_on(definition: Definition, need: Need, counted: int) -> str:
+    if definition.minimum_effect is None:
+        return "Go on: no difference is certain yet; with a minimum_effect the days still needed could be told."
+    if need.decisions is None:
+        return "Go on: too little was seen of some variant to say how long it takes."
+    if need.decisions <= counted:
+        return (
+            f"No difference is certain, though an effect of {definition.minimum_effect:g} would probably have "
+            f"shown: keep {definition.control_name}, or go on for a smaller one."
+        )
+    days = "" if need.days is None else f", in about {_days(need.days)} at the traffic so far"
+    left = need.decisions - counted
+    return f"Go on: no difference is certain yet; about {left:,} more decisions are needed{days}."
+
+
+def _days(days: float) -> str:
+    if days < 1:
+        return "a day"
+    return f"{days:,.0f} day{'' if round(days) == 1 else 's'}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names)
+
+
+def warnings(
+    definition: Definition,
+    tallies: Sequence[VariantTally],
+    means: Sequence[Mean],
+    ratio: SampleRatio,
+    harms: Sequence[Harm],
+) -> list[str]:
+    """A sentence for everything that makes the figures weaker than they look. Tallies are in order."""
+    found = []
+    if ratio.alarm:
+        found.append(
+            f"The variants were not chosen as often as they should have been (p = {ratio.p_value:.2g}, alarm "
+            f"at {ALARM:g}): decisions are lost or added somewhere, and no effect here can be trusted."
+        )
+    found += [
+        f"{each.variant} is worse than {definition.control_name} in {each.metric} by at least {each.low:.4g}; "
+        f"the limit is {each.limit:g}."
+        for each in harms
+        if each.breached
+    ]
+    found += _few(definition, tallies) + _unrewarded(definition, tallies)
+    if definition.policy.kind != "fixed":
+        found += [
+            f"{each.variant}: {each.counted:,} decisions weigh like {each.effective:,.0f} (they were made with "
+            "uneven probabilities), so that its mean is uncertain."
+            for each in means
+            if each.counted >= LEAST_PER_VARIANT and each.effective < LEAST_EFFECTIVE
+        ]
+    return found
+
+
+def _few(definition: Definition, tallies: Sequence[VariantTally]) -> list[str]:
+    few = [each.variant for each in tallies if each.counted < LEAST_PER_VARIANT]
+    if few:
+        return [f"Fewer than {LEAST_PER_VARIANT} decisions count of {_listed(few)}: too few to conclude from."]
+    if definition.reward.kind != "binary":
+        return []
+    total, counted = sum(each.reward_sum for each in tallies), sum(each.counted for each in tallies)
+    if min(total, counted - total) < LEAST_EVENTS:
+        return [
+            f"Nearly all had the same result ({total:,.0f} of {counted:,} were 1): too few to conclude from."
+        ]
+    return []
+
+
+def _unrewarded(definition: Definition, tallies: Sequence[VariantTally]) -> list[str]:
+    found = []
+    decisions, pending = sum(each.decisions for each in tallies), sum(each.pending for each in tallies)
+    if decisions and pending / decisions > MUCH_PENDING:
+        meanwhile = "count as zero" if definition.reward.missing == "zero" else "are left out"
+        found.append(
+            f"{pending / decisions:.0%} of the decisions may still get a reward (until "
+            f"{definition.reward.window_hours:g} hours have passed) and {meanwhile} until then."
+        )
+    if definition.reward.missing == "ignore" and _missing_differs(tallies):
+        found.append(
+            "Rewards are missing more often for some variants than for others, and decisions without one are "
+            "left out: the effects may come from who answered."
+        )
+    return found
+
+
+def _missing_differs(tallies: Sequence[VariantTally]) -> bool:
+    """Whether the share of decisions with a reward differs among variants, by chi-square at 0.001."""
+    from scipy import stats
+
+    table = [(each.rewarded, each.decisions - each.rewarded) for each in tallies if each.decisions]
+    columns = [sum(column) for column in zip(*table, strict=True)]
+    if len(table) < 2 or min(columns) == 0:
+        return False
+    return float(stats.chi2_contingency(table).pvalue) < ALARM
