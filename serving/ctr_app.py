@@ -16,6 +16,8 @@ from serving.ctr_knowledge import Knowledge
 from serving.ctr_operations import ctr_openapi
 from serving.ctr_outcomes import OutcomesApi
 from serving.ctr_training import TrainingApi
+from serving.experiments.api import experiment_routes
+from serving.experiments.service import ExperimentService
 from serving.inbox import Inbox
 from serving.runtime import ServiceRuntime
 
@@ -26,7 +28,7 @@ THREADS = 8
 
 
 class CtrService:
-    """The parts of the CTR service that stand beside the runtime.
+    """The parts of the CTR service that stand beside the runtime; the experiments are one of them.
 
     Args:
         database: clips and outcomes; the real one unless a test gives another.
@@ -52,6 +54,7 @@ class CtrService:
             take or partial(take_outcomes, settings),
         )
         self.knowledge = Knowledge(self.database, self._pool)
+        self.experiments = ExperimentService(settings, runtime.metrics)
 
     def application(self) -> Application:
         """The ASGI application."""
@@ -68,23 +71,26 @@ class CtrService:
             Route("/clips/{id}", "GET", clips.get),
             Route("/outcomes", "POST", outcomes.post),
             Route("/train/ctr-model", "POST", training.start, needs_key=True),
+            *experiment_routes(self.experiments),
         ]
         return runtime.application(
             routes,
             ctr_openapi(settings),
             fallback="the heuristic",
-            complaints=[self.inbox.complaints],
-            figures=[self.inbox.publish_depth],
+            complaints=[self.inbox.complaints, self.experiments.complaints],
+            figures=[self.inbox.publish_depth, self.experiments.publish_depth],
         )
 
     def start(self) -> None:
         """Load the model and start the threads."""
         self.inbox.start()
+        self.experiments.start()
         self._runtime.start()
 
     def stop(self) -> None:
         """Stop the threads; what is not shipped stays on disk."""
         self._runtime.stop()
+        self.experiments.stop()
         self.inbox.stop()
         self._pool.shutdown(wait=False, cancel_futures=True)
         self.database.close()

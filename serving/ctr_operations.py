@@ -25,6 +25,7 @@ from serving.ctr_schema import (
     SavedOutcome,
     TrainingRun,
 )
+from serving.experiments.operations import EXPERIMENT_OPERATIONS
 from serving.openapi import COMMON_OPERATIONS, Operation, openapi_document
 
 TITLE = "Assay CTR and experiments"
@@ -120,6 +121,6 @@ def ctr_openapi(settings: Settings) -> dict[str, Any]:
     return openapi_document(
         TITLE,
         "Predicts click-through rates of clips, takes what became of them, and runs experiments.",
-        (*CTR_OPERATIONS, *COMMON_OPERATIONS),
+        (*CTR_OPERATIONS, *EXPERIMENT_OPERATIONS, *COMMON_OPERATIONS),
         key_everywhere=settings.require_api_key,
     )
