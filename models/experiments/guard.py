@@ -2,7 +2,7 @@
 
 A breach is certainty of harm: the whole sequentially valid 95 % interval of how much worse the variant is lies
 above the limit. It holds at every look, so that a guard that looks each minute does not stop sound experiments
-by chance. A metric counts where callers sent it. The sums carry no weights: the interval is one that stays right
+by chance. A metric counts where callers sent it. Its sums carry no weights: it is an interval that stays true
 however the variants were chosen by earlier results (``sequential.paired_boundary``), but not where a context
 decides both the choice and the metric; under a contextual policy a breach is a sign to look at, not an effect.
 """
