@@ -46,7 +46,7 @@ def print_stats(found: Mapping[str, Any]) -> None:
             ["against the control", "difference", "from", "to", "p", "significant"],
             title="Effects; intervals and p hold however often one looks.",
         )
-    _print_rails(found.get("guardrails") or [])
+    _print_rails(found["guardrails"])
     ratio = found["sample_ratio"]
     if ratio["checked"] and ratio["alarm"]:
         say(f"ALARM: the traffic is not split as defined (p = {ratio['p_value']:.2g}); do not trust this.")
@@ -57,24 +57,28 @@ def print_stats(found: Mapping[str, Any]) -> None:
 
 def print_off_policy(found: Mapping[str, Any]) -> None:
     """One row a policy, with its three estimates."""
+    names = {"ips": "IPS", "snips": "SNIPS", "doubly_robust": "doubly robust"}
     rows = [
         {
-            "policy": name,
-            **{
-                title: _estimate(one[kind])
-                for kind, title in (("ips", "IPS"), ("snips", "SNIPS"), ("doubly_robust", "doubly robust"))
-            },
-            "effective": round(one["effective_sample_size"]),
+            "policy": policy_name(one), "effective": round(one["effective_sample_size"]),
+            **{title: _estimate(one[kind]) for kind, title in names.items()},
         }
-        for name, one in found["policies"].items()
-    ]
+        for one in found["policies"]
+    ]  # fmt: skip
     print_table(
-        rows, ["policy", "IPS", "SNIPS", "doubly robust", "effective"],
-        title=f"{found['rows']:,} logged decisions.", drop_when_narrow=("IPS",),
-    )  # fmt: skip
-    for name, one in found["policies"].items():
+        [{"policy": "as it was", "SNIPS": _estimate(found["logged"])}, *rows],
+        ["policy", "IPS", "SNIPS", "doubly robust", "effective"],
+        title=f"Mean reward that each policy would have earned, from {found['rows']:,} logged decisions.",
+        drop_when_narrow=("IPS",),
+    )
+    for one in found["policies"]:
         if one["warning"]:
-            say(f"Mind, {name}: {one['warning']}")
+            say(f"Mind, {policy_name(one)}: {one['warning']}")
+
+
+def policy_name(one: Mapping[str, Any]) -> str:
+    """A policy of the off-policy report in words."""
+    return "uniform split" if one["variant"] is None else f"always {one['variant']}"
 
 
 def _headline(found: Mapping[str, Any]) -> str:
@@ -103,9 +107,15 @@ def _effect(one: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _print_rails(rows: Sequence[Mapping[str, Any]]) -> None:
-    shown = [{**one, "guard-rail": one["metric"], "harm": one["breached"]} for one in rows]
+    shown = [
+        {
+            **one, "guard-rail": one["metric"], "worse by": one["difference"], "from": one["low"],
+            "to": one["high"], "harm": one["breached"],
+        }
+        for one in rows
+    ]  # fmt: skip
     if shown:
-        print_table(shown, ["guard-rail", "variant", "mean", "difference", "limit", "harm"])
+        print_table(shown, ["guard-rail", "variant", "worse by", "from", "to", "limit", "harm"])
 
 
 def _estimate(one: Mapping[str, Any] | None) -> str:

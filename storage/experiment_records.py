@@ -87,6 +87,7 @@ def write_change(
 
 def read_experiment(connection: Connection, experiment_id: str) -> ExperimentRecord:
     """The experiment of that id. Raises ExperimentNotFound."""
+    check_id(experiment_id)
     query = select(_EXPERIMENT).where(_EXPERIMENT.c.id == experiment_id)
     row = connection.execute(query).mappings().one_or_none()
     if row is None:
@@ -111,6 +112,12 @@ def read_variants(connection: Connection, ids: Sequence[str]) -> dict[str, list[
             )
         )  # fmt: skip
     return found
+
+
+def check_id(experiment_id: str) -> None:
+    """Raise ExperimentNotFound for what no id can be: a NUL or half a surrogate pair the database refuses."""
+    if not experiment_id.isprintable():
+        raise not_found(experiment_id)
 
 
 def not_found(experiment_id: str) -> ExperimentNotFound:

@@ -19,6 +19,7 @@ from storage.database import transaction
 from storage.experiment_records import (
     Change,
     ExperimentRecord,
+    check_id,
     not_found,
     read_experiment,
     read_variants,
@@ -228,6 +229,7 @@ def every(engine: Engine, *, state: str | None = None) -> list[ExperimentRecord]
 
 def changes(engine: Engine, experiment_id: str) -> list[Change]:
     """Every change of an experiment, the newest first. Raises ExperimentNotFound."""
+    check_id(experiment_id)
     query = select(_CHANGE).where(_CHANGE.c.experiment_id == experiment_id).order_by(_CHANGE.c.id.desc())
     with transaction(engine) as connection:
         found = [Change(**row) for row in connection.execute(query).mappings()]
@@ -238,6 +240,7 @@ def changes(engine: Engine, experiment_id: str) -> list[Change]:
 
 def _locked(connection: Connection, experiment_id: str, revision: int | None = None) -> Mapping[str, Any]:
     """The experiment's row, ours until the transaction ends; decisions that only refer to it do not wait."""
+    check_id(experiment_id)
     query = select(_EXPERIMENT).where(_EXPERIMENT.c.id == experiment_id).with_for_update(key_share=True)
     found = connection.execute(query).mappings().one_or_none()
     if found is None:

@@ -14,6 +14,7 @@ from config.errors import AssayError
 from config.settings import Settings
 from serving.admin.access import moment
 from serving.admin.errors import HANDLERS
+from serving.admin.experiment_live import FigureCache
 from serving.admin.headers import Guard
 from serving.admin.parts import AdminParts
 from serving.admin.routes import NAVIGATION, all_routes
@@ -33,6 +34,7 @@ def admin_application(settings: Settings) -> Starlette:
         lifespan=_lifespan,
     )
     app.state.parts, app.state.static, app.state.nav = AdminParts(settings), static, NAVIGATION
+    app.state.experiment_figures = FigureCache()
     return app
 
 

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from serving.admin import accounts, datasets, home, login, media, models, runs, verify
+from serving.admin import accounts, datasets, experiments, home, login, media, models, runs, verify
 from serving.admin.parts import parts
 from serving.admin.static import Static
 from storage.database import transaction
@@ -30,6 +30,7 @@ NAVIGATION = (
     Entry("Verify", "/verify"),
     Entry("Datasets", "/datasets"),
     Entry("Models", "/models"),
+    Entry("Experiments", "/experiments"),
     Entry("Runs", "/runs"),
     Entry("Accounts", "/accounts", "admin"),
 )
@@ -44,6 +45,7 @@ def all_routes(static: Static) -> list[Route]:
         *home.ROUTES,
         *datasets.ROUTES,
         *models.ROUTES,
+        *experiments.ROUTES,
         *runs.ROUTES,
         *accounts.ROUTES,
         *verify.ROUTES,

@@ -5,7 +5,7 @@ It joins the rules of a definition and the statistics (models) with what is on r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -117,7 +117,14 @@ class ExperimentDesk:
         return records.changes(self._engine, experiment_id)
 
     def stats(self, experiment_id: str, now: datetime | None = None) -> dict[str, Any]:
-        """The report (models/experiments/report.py) with the experiment's state. Raises ExperimentNotFound."""
+        """The report (models/experiments/report.py) with the experiment's state.
+
+        ``metrics`` has count and mean of each guard-rail's metric for each variant, in its own units, and
+        ``believed`` the posterior of each variant's mean (``kind`` and two parameters, on the scale 0..1).
+
+        Raises:
+            ExperimentNotFound: there is none of that id.
+        """
         from models.experiments.report import report
         from storage.experiment_log import tallies
 
@@ -127,11 +134,15 @@ class ExperimentDesk:
         until = record.concluded_at or now
         rows = [VariantTally(**row) for row in tallies(self._engine, experiment_id, now)]
         figures = report(definition, rows, started_at=record.started_at, now=until)
-        return {**_summary(record, definition), "at": now, **figures}
+        return {
+            **_summary(record), "at": now, **figures, "metrics": _metrics(definition, rows),
+            "believed": _believed(definition, rows),
+        }  # fmt: skip
 
     def off_policy(self, experiment_id: str) -> dict[str, Any]:
         """What other policies would have earned, from the logged propensities. Raises ExperimentNotFound."""
         from models.experiments.off_policy import off_policy_report
+
         from storage.experiment_log import decision_log
 
         record = self.get(experiment_id)
@@ -191,12 +202,31 @@ def _unprintable(value: Any) -> str | None:
     return None
 
 
-def _summary(record: ExperimentRecord, definition: Definition) -> dict[str, Any]:
+def _summary(record: ExperimentRecord) -> dict[str, Any]:
     return {
         "id": record.id, "title": record.title, "state": record.state, "revision": record.revision,
-        "winner": record.winner, "control": definition.control_name, "policy": definition.policy.kind,
-        "reward": definition.reward.name, "started_at": record.started_at, "concluded_at": record.concluded_at,
+        "winner": record.winner, "started_at": record.started_at, "concluded_at": record.concluded_at,
     }  # fmt: skip
+
+
+def _metrics(definition: Definition, rows: Sequence[VariantTally]) -> list[dict[str, Any]]:
+    made = []
+    for rail in definition.guardrails:
+        for row in rows:
+            count, total, _ = row.metrics.get(rail.metric, (0, 0.0, 0.0))
+            mean = total / count if count else None
+            made.append({"metric": rail.metric, "variant": row.variant, "count": count, "mean": mean})
+    return made
+
+
+def _believed(definition: Definition, rows: Sequence[VariantTally]) -> dict[str, Any]:
+    from models.experiments.effects import means
+    from models.experiments.posterior import posteriors
+    from models.experiments.report import posterior_counts
+
+    found, _ = means(definition, rows)
+    made = posteriors(definition, posterior_counts(definition, rows, found))
+    return {"kind": made.kind, "params": made.params.tolist()}
 
 
 def _kept(stats: Mapping[str, Any]) -> dict[str, Any]:

@@ -245,6 +245,16 @@ def test_all_are_listed_with_running_ones_first(engine: Engine) -> None:
     assert experiments.every(engine)[0] == experiments.get(engine, "runs")
 
 
+@pytest.mark.parametrize("strange", ["a\0b", "\ud800", ""])
+def test_what_no_id_can_be_is_not_there(engine: Engine, strange: str) -> None:
+    with pytest.raises(ExperimentNotFound):
+        experiments.get(engine, strange)
+    with pytest.raises(ExperimentNotFound):
+        experiments.changes(engine, strange)
+    with pytest.raises(ExperimentNotFound):
+        experiments.change_state(engine, strange, "start", actor="ada", at=AT)
+
+
 def test_an_unknown_experiment_is_said_to_be_unknown(engine: Engine) -> None:
     for ask in (
         lambda: experiments.get(engine, "none"),

@@ -35,12 +35,20 @@ FOR = {
     "GET /verify/{family}/candidates": "viewer", "GET /verify/{family}/progress": "viewer",
     "POST /verify/{family}/decisions": "verifier", "POST /verify/{family}/bulk": "verifier",
     "POST /verify/{family}/decide": "verifier", "GET /media/photo/{candidate:int}": "viewer",
+    "GET /experiments": "viewer", "GET /experiments/{id}": "viewer", "GET /experiments/{id}/live": "viewer",
+    "GET /experiments/{id}/off-policy": "viewer", "GET /experiments/_new": "admin",
+    "POST /experiments/_new": "admin", "GET /experiments/{id}/edit": "admin",
+    "POST /experiments/{id}/edit": "admin", "GET /experiments/{id}/start": "admin",
+    "POST /experiments/{id}/start": "admin", "GET /experiments/{id}/pause": "admin",
+    "POST /experiments/{id}/pause": "admin", "GET /experiments/{id}/resume": "admin",
+    "POST /experiments/{id}/resume": "admin", "GET /experiments/{id}/conclude": "admin",
+    "POST /experiments/{id}/conclude": "admin",
 }  # fmt: skip
 ROLES = (None, "viewer", "verifier", "admin")
 EXAMPLES = {
     "family": "viral", "stage": "full", "period": "2026-10", "version": "1", "name": "nobody",
     "number:int": "1", "id:uuid": "6f2f3c1e-0000-4000-8000-000000000000", "deployment": "collect-daily",
-    "candidate:int": "1",
+    "candidate:int": "1", "id": "nobody",
 }  # fmt: skip
 STRANGE = (
     "\0", "a\0b", "..", "a/../../b", "' or 1=1 --", "<script>alert(1)</script>", "?x=1#y", "0000-01", "9999-12",
@@ -146,7 +154,10 @@ BODIES = (
 def test_no_body_however_strange_is_a_fault_of_ours(admin: httpx.Client, kind: str) -> None:
     headers = {"x-csrf-token": token(admin), "content-type": kind}
     faults = []
-    for path in ("/verify/viral/decisions", "/verify/viral/bulk", "/verify/viral/decide", "/accounts"):
+    for path in (
+        "/verify/viral/decisions", "/verify/viral/bulk", "/verify/viral/decide", "/accounts",
+        "/experiments/_new",
+    ):  # fmt: skip
         for body in BODIES:
             answer = admin.post(path, content=body, headers=headers)
             if answer.status_code >= 500:
@@ -155,12 +166,17 @@ def test_no_body_however_strange_is_a_fault_of_ours(admin: httpx.Client, kind: s
 
 
 @pytest.mark.parametrize(
-    "path", ["/accounts", "/accounts/nobody", "/account/password", "/models/viral/rollback"]
+    "path",
+    ["/accounts", "/accounts/nobody", "/account/password", "/models/viral/rollback", "/experiments/_new"],
 )
 def test_no_field_however_strange_is_a_fault_of_ours(admin: httpx.Client, path: str) -> None:
     csrf = token(admin)
     for strange in STRANGE:
-        fields = ("name", "role", "what", "now", "new", "again", "reason", "to", "force")
+        fields = (
+            "name", "role", "what", "now", "new", "again", "reason", "to", "force", "id", "title", "traffic",
+            "revision", "variants.0.name", "variants.1.name", "variants.1.share", "variants.0.attributes",
+            "reward.kind", "policy.kind", "guardrails.0.metric", "planned_decisions", "more",
+        )  # fmt: skip
         answer = admin.post(path, data={"csrf": csrf, **dict.fromkeys(fields, strange)})
         assert answer.status_code != 500, strange[:80]
 
