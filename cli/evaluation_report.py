@@ -19,6 +19,8 @@ _NAMES = {
 #: A matrix with more classes than this does not fit a terminal.
 WIDEST_MATRIX = 8
 WORST_CONFUSIONS = 12
+#: A table of more figures than this has a line for each of them.
+MOST_COLUMNS = 6
 _RECALL = "recall/"
 
 
@@ -64,7 +66,7 @@ def print_report(result: FileEvaluation) -> None:
                 "file": rows.path.name,
                 "read": rows.read,
                 "rejected": rows.read - rows.table.num_rows,
-                "examples": result.examples.get(role, 0),
+                "examples": result.examples.get(role, sum(result.examples.values())),
             }
             for role, rows in result.files.items()
         ],
@@ -173,18 +175,34 @@ def _print_metrics(result: FileEvaluation) -> None:
     ]
     days = getattr(result.options, "horizon_days", None)
     horizon = f", {days:g} days ahead" if days is not None else ""
+    columns = ["forecast", *(name for name in measured.metrics if not name.startswith(_RECALL))]
+    if len(columns) > MOST_COLUMNS:
+        rows, columns = _turned(rows, columns)
     print_table(
         rows,
-        ["forecast", *(name for name in measured.metrics if not name.startswith(_RECALL))],
+        columns,
         title=f"{measured.rows:,} test rows{horizon} (in brackets: 95 % intervals, resampling whole groups)",
     )
     for name, found in result.comparisons.items():
         verdict = "better beyond chance" if found.better else "not better beyond chance"
         say(
-            f"Log loss below {_NAMES.get(name, name)} by {found.difference:.3f} "
-            f"[{found.low:.3f}, {found.high:.3f}]: {verdict}."
+            f"Log loss below {_NAMES.get(name, name)} by {_rounded(found.difference)} "
+            f"[{_rounded(found.low)}, {_rounded(found.high)}]: {verdict}."
         )
 
 
+def _turned(rows: list[dict[str, str]], columns: list[str]) -> tuple[list[dict[str, str]], list[str]]:
+    """The same table with a line for each column."""
+    first, *others = columns
+    turned = [{"figure": name, **{row[first]: row.get(name, "") for row in rows}} for name in others]
+    return turned, ["figure", *(row[first] for row in rows)]
+
+
 def _figure(value: float, interval: tuple[float, float] | None) -> str:
-    return f"{value:.3f}" + (f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else "")
+    return _rounded(value) + (f" [{_rounded(interval[0])}, {_rounded(interval[1])}]" if interval else "")
+
+
+def _rounded(value: float) -> str:
+    """With three digits behind the point; what begins behind them, with more."""
+    size = abs(value)
+    return f"{value:.{3 if size >= 0.1 or size < 1e-6 else 4 if size >= 0.01 else 5}f}"

@@ -68,8 +68,6 @@ def evaluate_files(
         InputError: a file cannot be read, lacks columns, or leaves no examples.
         TrainingError: too few examples to fit.
     """
-    from models.comparison import compare_losses
-
     rows = {role: _read(family, path, mapping, files, options) for role, path in files.items()}
     tables = {role: found.table for role, found in rows.items()}
     options = _with_their_classes(options, files, tables)
@@ -80,6 +78,49 @@ def evaluate_files(
     for role in ("train", "test"):
         if examples[role].num_rows == 0:
             raise _no_examples(rows[role], role, chosen)
+    return _measured(family, rows, examples, chosen, notes, seed)
+
+
+def evaluate_table(
+    family: Family, path: Path, by: str, mapping: Mapping[str, str], options: Any, *, seed: int
+) -> FileEvaluation:
+    """Cut one file in two, fit ``family`` on the one part and measure it on the other.
+
+    Args:
+        family: the family, which knows how its rows are cut.
+        path: the file.
+        by: ``group`` (whole groups, by a hash) or ``time`` (the latest rows measure).
+        mapping: canonical name -> column.
+        options: the family's options.
+        seed: of the fit and of the resampling.
+
+    Raises:
+        InputError: the family cuts no tables, the file cannot be read, or there is nothing to cut by.
+        TrainingError: too few examples to fit.
+    """
+    if family.cut_rows is None:
+        raise InputError(
+            f"The family '{family.name}' does not cut a table.", hint="Give --train and --test files."
+        )
+    found = read_rows(family, path, mapping)
+    if not found.table.num_rows:
+        raise InputError(f"{path.name} has no good row.", hint=f"Rejected: {dict(found.rejected)}.")
+    examples = family.examples_from_rows(family.cut_rows(found.table, by), options)
+    parts = ", ".join(f"{role} {table.num_rows:,}" for role, table in examples.items())
+    notes = [f"{path.name} was cut by {by}: {parts}.", *_notes(family, options, options, examples)]
+    return _measured(family, {"table": found}, examples, options, notes, seed)
+
+
+def _measured(
+    family: Family,
+    rows: dict[str, FileRows],
+    examples: Mapping[str, pa.Table],
+    chosen: Any,
+    notes: list[str],
+    seed: int,
+) -> FileEvaluation:
+    from models.comparison import compare_losses
+
     predictor = family.fit(examples["train"], examples["valid"], chosen, {}, seed)
     evaluation = family.evaluate(predictor, examples["test"], chosen, seed)
     comparisons = {
@@ -197,6 +238,11 @@ def _notes(family: Family, asked: Any, used: Any, examples: Mapping[str, pa.Tabl
 def _no_examples(rows: FileRows, role: str, options: Any) -> InputError:
     days = getattr(options, "horizon_days", None)
     later = f" {days:g} days later" if days is not None else ""
+    if days is None:
+        return InputError(
+            f"{rows.path.name} gives no {role} example, of its {rows.table.num_rows:,} good rows.",
+            hint="What stands in two files belongs to the later role: give files that do not overlap.",
+        )
     return InputError(
         f"{rows.path.name} gives no {role} example: of its {rows.table.num_rows:,} good rows none has a known "
         f"outcome{later}.",

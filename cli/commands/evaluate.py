@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 
+class Cut(StrEnum):
+    """What one table is cut by."""
+
+    group = "group"
+    time = "time"
+
+
 def evaluate(
     family: Annotated[str, typer.Argument(help="Family, such as viral or face.")],
     train: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             "--train", help="Rows to fit on: CSV (also gzipped), Parquet, or a folder of class-named folders."
         ),
-    ],
-    test: Annotated[Path, typer.Option("--test", help="Rows to measure on.")],
+    ] = None,
+    test: Annotated[Path | None, typer.Option("--test", help="Rows to measure on.")] = None,
+    table: Annotated[
+        Path | None, typer.Option("--table", help="In place of both, for ctr: one file, to be cut in two.")
+    ] = None,
+    by: Annotated[
+        Cut | None, typer.Option("--by", help="Cut --table by group (default: whole groups), or by time.")
+    ] = None,
     valid: Annotated[
         Path | None,
         typer.Option("--valid", help="Rows of others to calibrate on; left out: a part of --train."),
@@ -40,14 +54,15 @@ def evaluate(
 ) -> None:
     """Fit a family on plain files and measure it on held-out rows, beside baselines; no platform is needed.
 
-    Tables may be cut by time or by video, and may have different columns. Pictures are in folders named by
-    their class; a folder in between, as in DIR/Soft/anna/1.jpg, names the person, who is then on one side only.
+    Tables may be cut by time or by video, and may have different columns; --table cuts one. Pictures are in
+    folders named by their class; a folder in between, as in DIR/Soft/anna/1.jpg, names the person, who is then
+    on one side only.
     """
     from dataclasses import replace
 
     from cli.commands.importing import read_mapping
     from cli.evaluation_report import as_dictionary, print_report
-    from cli.file_evaluation import evaluate_files
+    from cli.file_evaluation import evaluate_files, evaluate_table
     from cli.output import print_json, progress
     from config.errors import InputError
     from config.settings import load_settings
@@ -64,13 +79,33 @@ def evaluate(
         if not hasattr(options, "faces"):
             raise InputError(f"The family '{family}' has no pictures.", hint="Leave --whole out.")
         options = replace(options, faces="whole")
-    files = {"train": train, **({"valid": valid} if valid else {}), "test": test}
     mapping = read_mapping(columns or [], mapping_file)
+    _check(train, test, valid, table, by)
     with progress("Reading, fitting and measuring ..."):
-        result = evaluate_files(
-            chosen, files, mapping, options, fixed=horizon_days is not None, seed=settings.training_seed
-        )
+        if table is not None:
+            cut = (by or Cut.group).value
+            result = evaluate_table(chosen, table, cut, mapping, options, seed=settings.training_seed)
+        else:
+            files = {name: path for name, path in (("train", train), ("valid", valid), ("test", test)) if path}
+            result = evaluate_files(
+                chosen, files, mapping, options, fixed=horizon_days is not None, seed=settings.training_seed
+            )
     if as_json:
         print_json(as_dictionary(result))
     else:
         print_report(result)
+
+
+def _check(
+    train: Path | None, test: Path | None, valid: Path | None, table: Path | None, by: Cut | None
+) -> None:
+    from config.errors import InputError
+
+    if table is not None and (train or test or valid):
+        raise InputError("--table is cut in two by itself.", hint="Leave --train, --valid and --test out.")
+    if table is None and by is not None:
+        raise InputError("--by says how --table is cut.", hint="Give --table, or leave --by out.")
+    if table is None and not (train and test):
+        raise InputError(
+            "There is nothing to fit on and to measure on.", hint="Give --train and --test, or --table for ctr."
+        )

@@ -108,8 +108,9 @@ def _outcomes(start: datetime, end: datetime, options: Any) -> Composable:
     }  # fmt: skip
     return _filled(
         """
-        select o.key, o.revision, o.clip_id, o.started_at, o.ended_at, {settled}, o.placement, o.audience,
-            o.impressions, o.clicks, c.id is not null, {fields}, p.predicted_ctr, p.model_version
+        select o.key, o.revision, o.clip_id, o.started_at, o.ended_at, {settled} as known_at,
+            o.placement, o.audience, o.impressions, o.clicks, c.id is not null as clip_known, {fields},
+            p.predicted_ctr, p.model_version as predicted_version
         from clip_outcomes o
         left join lateral (
             select * from clips c where c.id = o.clip_id and c.known_at <= o.started_at
