@@ -67,7 +67,7 @@ def _fitted(features: Any, variants: np.ndarray, rewards: np.ndarray, arms: int)
 
 
 def _penalty(left: np.ndarray, variants: np.ndarray, arms: int) -> float:
-    """Noise over how much variants differ (method of moments): those that hardly differ are hardly told apart."""
+    """Noise over how much variants differ (method of moments): those hardly apart are hardly told apart."""
     counts = np.bincount(variants, minlength=arms)
     means = np.bincount(variants, weights=left, minlength=arms) / np.maximum(counts, 1)
     noise = float(left.var())
