@@ -9,13 +9,15 @@ variants of one test the second is better by far; for the level of a new clip th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.sparse as sparse
-from scipy.sparse.linalg import LinearOperator, cg
 
 from models.ctr.spread import Spread, log_odds
 from models.ctr.text import BUCKETS, FIELDS, HEADS, TextScores, buckets
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 #: Prior precision of a bucket's weight, by head.
 PRECISIONS = {"level": 5.0, "contrast": 10.0}
@@ -27,6 +29,8 @@ _TOLERANCE = 1e-4
 
 def text_matrix(texts: Sequence[Sequence[str | None]]) -> sparse.csr_matrix:
     """(n, fields * BUCKETS) of the rows' texts by field: a text's buckets weigh 1 / sqrt(their number)."""
+    from scipy import sparse
+
     blocks = []
     for column in texts:
         known = {text: buckets(text) for text in set(column)}
@@ -78,6 +82,9 @@ def _ridge(
     precision: float,
 ) -> np.ndarray:
     """(columns,) of the penalised least squares, by conjugate gradients."""
+    from scipy import sparse
+    from scipy.sparse.linalg import LinearOperator, cg
+
     columns = design.shape[1]
     centred = target - np.average(target, weights=weight)
     whole = design
