@@ -18,6 +18,7 @@ from sqlalchemy import Engine
 from config.errors import InputError
 from models.family import Family, Rejected
 from storage.bulk import Loaded, snapshot_load
+from storage.clip_bulk import outcome_load
 from storage.imports import ImportRun, record_import
 from tasks.plain_files import CHUNK_ROWS, Chunk, read_chunks
 
@@ -29,16 +30,19 @@ class Load(Protocol):
     def finish(self) -> Loaded: ...  # noqa: D102
 
 
-#: family -> how its rows are loaded.
-LOADS: dict[str, Callable[[Engine, bool], AbstractContextManager[Load]]] = {"viral": snapshot_load}
+#: family -> how its rows are loaded: (database, whether they stay, now) -> a load.
+LOADS: dict[str, Callable[[Engine, bool, datetime], AbstractContextManager[Load]]] = {
+    "viral": lambda engine, keep, _: snapshot_load(engine, keep),
+    "ctr": outcome_load,
+}
 
 
 @dataclass(frozen=True)
 class ImportResult:
     """What became of a file's rows.
 
-    ``rows`` = ``loaded`` (new) + ``updated`` + ``unchanged`` + ``repeated`` (an earlier row of a video and time
-    that came again, and was superseded) + ``rejected``. ``rejects_file`` is None where no row was set aside.
+    ``rows`` = ``loaded`` (new) + ``updated`` + ``unchanged`` + ``repeated`` (an earlier row of one key that
+    came again, and was superseded) + ``rejected``. ``rejects_file`` is None where no row was set aside.
     """
 
     rows: int
@@ -92,7 +96,7 @@ def import_file(
     if target.resolve() == path.resolve():
         raise InputError(f"Rejected rows cannot go to {path} itself.", hint="Name another file for them.")
     rows = rejected = 0
-    with LOADS[family.name](engine, not dry_run) as load, _rejects_file(target) as reject:
+    with LOADS[family.name](engine, not dry_run, as_of) as load, _rejects_file(target) as reject:
         for chunk in read_chunks(path, chunk_rows):
             good, bad = _clean(family, chunk, mapping, as_of)
             load.add(good)
