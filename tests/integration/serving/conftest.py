@@ -29,6 +29,7 @@ from models.family import Evaluation
 from models.images.crops import as_stream
 from registry.gate import Check, GateResult
 from registry.registry import Registry
+from tests.clicks_world import figures, parts, tiny_ctr_predictor
 from tests.conftest import free_port
 from tests.face_world import CLASSES, OPTIONS, face_rows, tiny_face_files
 from tests.viral_world import roles, trained
@@ -182,10 +183,11 @@ class ServiceProcess:
             "db_user",
             "db_name",
             "mlflow_tracking_uri",
+            "prefect_api_url",
             f"{self.family}_port",
             "service_workers",
         )
-        given = {name.upper(): str(getattr(self.settings, name)) for name in names}
+        given = {name.upper(): str(getattr(self.settings, name) or "") for name in names}
         assert self.settings.db_password
         return {
             **os.environ,
@@ -249,7 +251,7 @@ class Platform:
     def promote(self) -> str:
         """Register a version and promote it."""
         family = self.service.family
-        predictor, evaluation, rows = face_model() if family == "face" else viral_model()
+        predictor, evaluation, rows = MODELS[family]()
         version = self.registry.log_training(
             family=family,
             predictor=predictor,
@@ -281,6 +283,14 @@ def face_model() -> tuple[Any, Evaluation, dict[str, int]]:
     return predictor, evaluate(predictor, test, OPTIONS, 7), dict.fromkeys(ROLES, test.num_rows)
 
 
+def ctr_model() -> tuple[Any, Evaluation, dict[str, int]]:
+    """The same of the CTR family: tiny, and real."""
+    return tiny_ctr_predictor(), figures(), dict(zip(ROLES, (part.num_rows for part in parts()), strict=True))
+
+
+MODELS = {"viral": viral_model, "ctr": ctr_model, "face": face_model}
+
+
 @contextmanager
 def platform_of(family: str, settings: Settings, engine: Engine) -> Iterator[Platform]:
     """A service that is not started yet, on the servers of ``settings`` behind gates."""
@@ -308,6 +318,13 @@ def platform_of(family: str, settings: Settings, engine: Engine) -> Iterator[Pla
 def platform(ml_settings: Settings, engine: Engine) -> Iterator[Platform]:
     """The viral service, not started yet."""
     with platform_of("viral", ml_settings, engine) as made:
+        yield made
+
+
+@pytest.fixture
+def ctr_platform(ml_settings: Settings, engine: Engine) -> Iterator[Platform]:
+    """The CTR service, not started yet."""
+    with platform_of("ctr", ml_settings, engine) as made:
         yield made
 
 
