@@ -62,8 +62,8 @@ EXPERIMENT_OPERATIONS: tuple[Operation, ...] = (
         "post",
         "Choose a variant",
         "The decision is in the database, with the probability that it was drawn with, before it is answered. "
-        "Who is outside the experiment (traffic share, paused, concluded, database away) gets the control, or the "
-        "winner, and the reason; nothing is logged then.",
+        "Who is outside the experiment (traffic share, paused, concluded, database away) gets the control, or "
+        "the winner, and the reason; nothing is logged then.",
         request=SelectRequest,
         answer=Selection,
         examples={"a known subject": EXAMPLE_SELECT, "anybody": {}},
@@ -92,8 +92,8 @@ EXPERIMENT_OPERATIONS: tuple[Operation, ...] = (
         f"{_ONE}/stats",
         "get",
         "How the variants do",
-        "Effects with intervals that stay valid however often one looks, the probability of being best, and what "
-        "to do.",
+        "Effects with intervals that stay valid however often one looks, the probability of being best, and "
+        "what to do.",
         answer=Stats,
         parameters=(
             _ID,

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import socket
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection
 
 from config.errors import DatabaseError, DatabaseUnavailable
+from storage.experiment_decisions import STATEMENT_SECONDS
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +72,7 @@ class GroupWriter(Generic[Row, Answer]):
         self._connect = connect
         self._commit = commit
         self._connection: Connection | None = None
+        self._busy_since: float | None = None
         self._items: deque[_Item[Row]] = deque()
         self._wake = threading.Condition()
         self._stopping = False
@@ -105,8 +110,21 @@ class GroupWriter(Generic[Row, Answer]):
             async with asyncio.timeout(PATIENCE_SECONDS):
                 answers: list[Answer] = await item.future
         except TimeoutError:
+            self._hang_up()
             raise DatabaseUnavailable("The database did not answer in time.") from None
         return answers
+
+    def _hang_up(self) -> None:
+        """End the connection under a commit that hangs: the server gives up a statement sooner than that, so
+        nobody is at the other end. Who asks meanwhile does not wait; the thread looks for the database.
+        """
+        since, connection = self._busy_since, self._connection
+        if since is None or time.monotonic() - since < STATEMENT_SECONDS:
+            return
+        self.trouble = "The database does not answer."
+        if connection is not None and (driver := connection.connection.driver_connection) is not None:
+            with suppress(OSError), socket.socket(fileno=os.dup(driver.fileno())) as end:
+                end.shutdown(socket.SHUT_RDWR)
 
     def _run(self) -> None:
         while True:
@@ -146,6 +164,7 @@ class GroupWriter(Generic[Row, Answer]):
                 _tell(group, self._committed(group))
             except DatabaseUnavailable as error:
                 self._close()
+                group = [item for item in group if not item.future.done()]
                 if attempt == 2:
                     self._give_up(error, group)
             except DatabaseError as error:
@@ -157,7 +176,11 @@ class GroupWriter(Generic[Row, Answer]):
     def _committed(self, group: Sequence[_Item[Row]]) -> list[list[Answer]]:
         if self._connection is None:
             self._connection = self._connect()
-        answers = iter(self._commit(self._connection, [row for item in group for row in item.rows]))
+        self._busy_since = time.monotonic()
+        try:
+            answers = iter(self._commit(self._connection, [row for item in group for row in item.rows]))
+        finally:
+            self._busy_since = None
         return [[next(answers) for _ in item.rows] for item in group]
 
     def _refused(self, group: list[_Item[Row]], error: DatabaseError) -> None:
@@ -178,7 +201,8 @@ class GroupWriter(Generic[Row, Answer]):
     def _probe(self) -> None:
         """Whether the database is back: asked here, so that no request waits for it in vain."""
         try:
-            self._connection = self._connect()
+            if self._connection is None:
+                self._connection = self._connect()
         except DatabaseError as error:
             self.trouble = str(error)
             return
