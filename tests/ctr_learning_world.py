@@ -47,7 +47,8 @@ def make_examples(tests: int = 150, arms: int = 4, seed: int = 1) -> tuple[pa.Ta
                     "hook_text": "Things that matter" if test % 2 else None, "composite_score": score,
                     "clip_impressions": 100 if arm == 0 else None, "clip_clicks": 3 if arm == 0 else None,
                     "ended_at": at + timedelta(days=1), "known_at": at + timedelta(days=2),
-                    "impressions": shown, "clicks": int(rng.binomial(shown, rate)), "source": "import", "split": "train",
+                    "impressions": shown, "clicks": int(rng.binomial(shown, rate)), "source": "import",
+                    "split": "train",
                 }
             )  # fmt: skip
     return pa.Table.from_pylist(rows, schema=EXAMPLE_SCHEMA), np.array(rates)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.ctr.spread import Spread, log_odds
+from models.ctr.spread import Spread, log_odds, sigmoid
 from models.ctr.text import BUCKETS, FIELDS, HEADS, TextScores, buckets
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 PRECISIONS = {"level": 5.0, "contrast": 10.0}
 #: Variance of log odds between groups, and between the rows of a group beyond chance, that the fits go by.
 _GROUP_VARIANCE, _ROW_VARIANCE = 0.4, 0.05
+#: Where the usual row has fewer expected clicks, its log odds mean nothing.
+_FEW_CLICKS, _NEWTON_STEPS = 5.0, 4
 _ROUNDS = 60
 _TOLERANCE = 1e-4
 
@@ -61,17 +63,41 @@ def fit_text(
         groups: (n,) codes of the groups.
         spread: the base rate.
     """
-    # half a click keeps the log odds of a row finite; the base rate stands for it
-    expected = 0.5
-    target = log_odds((clicks + expected) / (shown + expected / spread.rate)) - log_odds(spread.rate) - known
-    chance = 1.0 / (clicks + expected)
+    rates = clicks / shown
     heads = []
     for head in HEADS:
-        grouped = head == "contrast"
-        variance = chance + _ROW_VARIANCE + (0.0 if grouped else _GROUP_VARIANCE)
-        heads.append(_ridge(design, target, 1.0 / variance, groups if grouped else None, PRECISIONS[head]))
+        of_group = groups if head == "contrast" else None
+        spare = _ROW_VARIANCE + (_GROUP_VARIANCE if of_group is None else 0.0)
+        if float(np.median(shown)) * spread.rate < _FEW_CLICKS:
+            found = _newton(design, rates, spread.worth(shown), known + log_odds(spread.rate), of_group, head)
+        else:
+            # half a click keeps the log odds of a row finite; it comes with the impressions of the base rate
+            odds = log_odds((clicks + 0.5) / (shown + 0.5 / spread.rate)) - log_odds(spread.rate)
+            weight = 1.0 / (1.0 / (clicks + 0.5) + spare)
+            found, _ = _ridge(design, odds - known, weight, of_group, PRECISIONS[head])
+        heads.append(found)
     weights = np.stack(heads, axis=-1).reshape(len(FIELDS), BUCKETS, len(HEADS))
     return TextScores(weights.astype(np.float32))
+
+
+def _newton(
+    design: sparse.csr_matrix,
+    rates: np.ndarray,
+    worth: np.ndarray,
+    known: np.ndarray,
+    groups: np.ndarray | None,
+    head: str,
+) -> np.ndarray:
+    """(columns,) for rows of so few clicks that their log odds mean nothing: penalised logistic regression, as
+    least squares that are weighted anew (McCullagh and Nelder 1989, section 2.5).
+    """
+    said = np.zeros(len(rates))
+    found = np.zeros(design.shape[1])
+    for _ in range(_NEWTON_STEPS):
+        mean = sigmoid(known + said)
+        curve = mean * (1.0 - mean)
+        found, said = _ridge(design, said + (rates - mean) / curve, worth * curve, groups, PRECISIONS[head])
+    return found
 
 
 def _ridge(
@@ -80,13 +106,13 @@ def _ridge(
     weight: np.ndarray,
     groups: np.ndarray | None,
     precision: float,
-) -> np.ndarray:
-    """(columns,) of the penalised least squares, by conjugate gradients."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """(columns,) of the penalised least squares with an intercept, by conjugate gradients; and the fit (n,)."""
     from scipy import sparse
     from scipy.sparse.linalg import LinearOperator, cg
 
     columns = design.shape[1]
-    centred = target - np.average(target, weights=weight)
+    middle = float(np.average(target, weights=weight))
     whole = design
     if groups is not None:
         rows = np.arange(len(target))
@@ -98,5 +124,6 @@ def _ridge(
     size = (whole.shape[1], whole.shape[1])
     normal = LinearOperator(size, matvec=lambda v: turned @ (weight * (whole @ v)) + precision * v, dtype=float)
     scaled = LinearOperator(size, matvec=lambda v: v / diagonal, dtype=float)
-    found, _ = cg(normal, turned @ (weight * centred), maxiter=_ROUNDS, rtol=_TOLERANCE, M=scaled)
-    return np.asarray(found[:columns])
+    wanted = turned @ (weight * (target - middle))
+    found, _ = cg(normal, wanted, maxiter=_ROUNDS, rtol=_TOLERANCE, M=scaled)
+    return np.asarray(found[:columns]), np.asarray(middle + whole @ found)
