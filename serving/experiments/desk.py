@@ -135,14 +135,13 @@ class ExperimentDesk:
         rows = [VariantTally(**row) for row in tallies(self._engine, experiment_id, now)]
         figures = report(definition, rows, started_at=record.started_at, now=until)
         return {
-            **_summary(record), "at": now, **figures, "metrics": _metrics(definition, rows),
-            "believed": _believed(definition, rows),
+            **_summary(record), "at": now, **figures, **_ended(record, definition),
+            "metrics": _metrics(definition, rows), "believed": _believed(definition, rows),
         }  # fmt: skip
 
     def off_policy(self, experiment_id: str) -> dict[str, Any]:
         """What other policies would have earned, from the logged propensities. Raises ExperimentNotFound."""
         from models.experiments.off_policy import off_policy_report
-
         from storage.experiment_log import decision_log
 
         record = self.get(experiment_id)
@@ -207,6 +206,14 @@ def _summary(record: ExperimentRecord) -> dict[str, Any]:
         "id": record.id, "title": record.title, "state": record.state, "revision": record.revision,
         "winner": record.winner, "started_at": record.started_at, "concluded_at": record.concluded_at,
     }  # fmt: skip
+
+
+def _ended(record: ExperimentRecord, definition: Definition) -> dict[str, Any]:
+    """What takes the place of advice once nothing is left to decide."""
+    if record.state != "concluded":
+        return {}
+    gets = f"the winner, {record.winner}" if record.winner else f"the control, {definition.control_name}"
+    return {"recommendation": f"It is concluded: everybody gets {gets}.", "days_needed": None}
 
 
 def _metrics(definition: Definition, rows: Sequence[VariantTally]) -> list[dict[str, Any]]:
