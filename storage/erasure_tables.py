@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, LiteralString
 
 from psycopg import Cursor
 from psycopg.sql import SQL, Identifier
@@ -80,19 +80,46 @@ _FAMILY_ROWS = (
             entity = any(%(entities)s::text[]) or image = any(%(names)s::text[]))""",
     ),
     (
+        "ctr_predictions",
+        """%(family)s = 'ctr' and (
+            clip_id = any(%(entities)s::text[])
+            or id in (select id from predictions
+                where family = 'ctr' and inputs ->> %(column)s = %(person)s))""",
+    ),
+    (
         "predictions",
         """family = %(family)s and (
             entity_id = any(%(entities)s::text[]) or inputs ->> %(column)s = %(person)s)""",
     ),
 )
-#: What is no family's: by the person's id alone. A creator's videos go with it.
+_THEIR_CLIPS = "(select id from clips where creator_id = %(person)s)"
+#: What is no family's: by the person's id alone. A creator's videos and clips go with it.
 _OWN_ROWS = (
+    ("clip_outcomes", f"clip_id in {_THEIR_CLIPS}"),
+    ("clips", f"id in {_THEIR_CLIPS}"),
     ("user_styles", "user_id = %(person)s"),
     ("engagement_snapshots", "video_id in (select id from videos where creator_id = %(person)s)"),
     ("videos", "creator_id = %(person)s"),
     ("creators", "id = %(person)s"),
 )
-TABLES = tuple(table for table, _ in (*_FAMILY_ROWS, *_OWN_ROWS))
+#: Decisions of experiments stay, without whom they were about and in what context: they were counted, and what
+#: an experiment says must add up. No bandit learns from them any more.
+DECISIONS, ANONYMOUS = "experiment_decisions", "experiment_decisions (made anonymous)"
+_COUNT_DECISIONS = """
+    select count(*) from experiment_decisions where subject_id = %(person)s or sticky_subject = %(person)s
+"""
+_MAKE_ANONYMOUS = """
+    with changed as (
+        update experiment_decisions set subject_id = null, sticky_subject = null, learned = 1,
+            context = case when context is null then null else '{}'::jsonb end
+        where subject_id = %(person)s or sticky_subject = %(person)s
+        returning 1
+    )
+    select count(*) from changed
+"""
+TABLES = (*(table for table, _ in (*_FAMILY_ROWS, *_OWN_ROWS)), DECISIONS)
+#: Every answer of an experiment waits for a row in it: it is never locked to be written anew.
+IN_PLACE = frozenset({DECISIONS})
 
 #: Candidates of others that were noticed to repeat a photo of the person.
 _NAMED = """family = %(family)s and ("values" ->> 'duplicate_of' = any(%(names)s::text[])
@@ -119,32 +146,71 @@ def names_of(engine: Engine, family: str, person: str) -> set[str]:
     return {name for (name,) in found if name}
 
 
-def videos_of(engine: Engine, person: str) -> set[str]:
-    """The videos of a creator."""
+@dataclass(frozen=True)
+class Owned:
+    """What the tables know of a creator's rows of a family.
+
+    Attributes:
+        names: first key values of the rows.
+        entities: what is the creator's alone: their videos, or clips.
+        shared: whether others' rows may have the same value in the family's entity column, as clips of several
+            creators in one group have.
+    """
+
+    names: frozenset[str]
+    entities: frozenset[str]
+    shared: bool
+
+
+_VIDEOS = "select id from videos where creator_id = %(person)s"
+_CLIPS = "select distinct id from clips where creator_id = %(person)s"
+_OUTCOMES = """
+    select distinct key from clip_outcomes
+    where clip_id in (select id from clips where creator_id = %(person)s)
+"""
+
+
+def owned_by(engine: Engine, family: str, person: str) -> Owned:
+    """The rows of ``family`` that are of a creator: of clips for ``ctr``, else of videos."""
+    clips = family == "ctr"
+    queries = (_OUTCOMES, _CLIPS) if clips else (_VIDEOS, _VIDEOS)
     with transaction(engine) as connection, cursor(connection) as cur:
-        found = cur.execute("select id from videos where creator_id = %s", (person,)).fetchall()
-    return {video for (video,) in found}
+        names, entities = (
+            frozenset(name for (name,) in cur.execute(query, {"person": person}).fetchall())
+            for query in queries
+        )
+    return Owned(names, entities, shared=clips)
 
 
 def count_rows(engine: Engine, person: str, traces: Sequence[Traces]) -> dict[str, int]:
     """How many rows of each table are the person's."""
     with transaction(engine) as connection, cursor(connection) as cur:
-        return _each(cur, "select count(*) from {} where {}", person, traces)
+        counts = _each(cur, "select count(*) from {} where {}", person, traces)
+        return counts | {ANONYMOUS: _count(cur, _COUNT_DECISIONS, person)}
 
 
 def delete_rows(connection: Connection, person: str, traces: Sequence[Traces], instead: str) -> dict[str, int]:
-    """Delete them, and the names of the person's pictures in what is said of others; how many of each table."""
+    """Delete them, and the names of the person's pictures in what is said of others; how many of each table.
+
+    Decisions of experiments are made anonymous.
+    """
     with cursor(connection) as cur:
         for each in traces:
             values = each.values(person) | {"by_person": each.by_person, "instead": instead}
             cur.execute(_UNNAME, values)
-        return _each(
+        counts = _each(
             cur, "with gone as (delete from {} where {} returning 1) select count(*) from gone", person, traces
         )
+        return counts | {ANONYMOUS: _count(cur, _MAKE_ANONYMOUS, person)}
+
+
+def _count(cur: Cursor[Any], statement: LiteralString, person: str) -> int:
+    found = cur.execute(statement, {"person": person}).fetchone()
+    return int(found[0]) if found else 0
 
 
 def _each(cur: Cursor[Any], statement: str, person: str, traces: Sequence[Traces]) -> dict[str, int]:
-    counts: dict[str, int] = dict.fromkeys(TABLES, 0)
+    counts: dict[str, int] = {table: 0 for table in TABLES if table != DECISIONS}
     asked: list[tuple[str, str, Mapping[str, Any]]] = [
         (table, rows, each.values(person)) for each in traces for table, rows in _FAMILY_ROWS
     ]
@@ -160,9 +226,12 @@ def sweep_out(engine: Engine, tables: Sequence[str] = TABLES) -> dict[str, bool]
 
     A table is written anew (``VACUUM FULL``), which locks it for that time: services then keep their records on
     disk, and go on. One that is too large, or in use for too long, is vacuumed in place: its freed pages are
-    then used again, and only in time overwritten.
+    then used again, and only in time overwritten. Those ``IN_PLACE`` are always vacuumed in place.
     """
-    return {table: _rewrite(engine, table) or _vacuum(engine, table, "") for table in tables}
+    return {
+        table: (table not in IN_PLACE and _rewrite(engine, table)) or _vacuum(engine, table, "")
+        for table in tables
+    }
 
 
 def _rewrite(engine: Engine, table: str) -> bool:

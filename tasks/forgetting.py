@@ -25,7 +25,7 @@ from storage.datasets.eraser import Eraser
 from storage.datasets.erasing import INSTEAD, Holding, Whose
 from storage.erasure import keep_report, remember, rows_guard, subject_hash
 from storage.erasure_spools import concerns, count_lines, forget_lines
-from storage.erasure_tables import Traces, count_rows, delete_rows, names_of, sweep_out, videos_of
+from storage.erasure_tables import IN_PLACE, Traces, count_rows, delete_rows, names_of, owned_by, sweep_out
 from storage.versions import record_version
 from tasks.platform import Platform
 
@@ -167,10 +167,10 @@ def _search(parts: Platform, person: str) -> list[_Search]:
 def _search_family(parts: Platform, family: Family, person: str) -> _Search:
     column = str(family.person)
     by_person = family.entity == column
+    owned = owned_by(parts.engine, family.name, person)
+    names = set(owned.names)
     if by_person:
         names = {_in_bucket(name, parts.settings) for name in names_of(parts.engine, family.name, person)}
-    else:
-        names = videos_of(parts.engine, person)
     eraser = Eraser(parts.store, parts.datasets)
     columns = [family.key[0], family.entity]
     whose = Whose(column, person, frozenset(names))
@@ -180,7 +180,9 @@ def _search_family(parts: Platform, family: Family, person: str) -> _Search:
     if not found <= names:
         whose = Whose(column, person, frozenset(names | found))
         holdings = eraser.holdings(family.name, whose, columns)
-    entities = {person} if by_person else names | {str(row[family.entity]) for row in rows}
+    entities = {person} if by_person else set(owned.entities)
+    if not by_person and not owned.shared:
+        entities |= {str(row[family.entity]) for row in rows} | names
     traces = Traces(family.name, column, frozenset(entities), whose.names, by_person)
     return _Search(family, traces, whose, holdings)
 
@@ -212,7 +214,7 @@ def _services(settings: Settings) -> Path:
 
 
 def _mine(person: str, searches: Sequence[_Search]) -> Callable[[bytes], bool]:
-    names = frozenset[str]().union(*(search.traces.names for search in searches))
+    names = frozenset[str]().union(*(search.traces.names | search.traces.entities for search in searches))
     return partial(concerns, person=person, names=names)
 
 
@@ -228,7 +230,7 @@ def _forget_lines(parts: Platform, person: str, searches: Sequence[_Search], don
 
 
 def _sweep_out(parts: Platform, done: Forgotten) -> None:
-    in_place = [table for table, anew in sweep_out(parts.engine).items() if not anew]
+    in_place = [table for table, anew in sweep_out(parts.engine).items() if not anew and table not in IN_PLACE]
     if in_place:
         done.removed.append(
             Removal(TABLES, f"vacuumed in place, not written anew: {', '.join(in_place)}", 0, "rows")
