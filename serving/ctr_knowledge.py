@@ -71,7 +71,7 @@ class Knowledge:
         if known_as_of(question, now) is not None:
             return False
         known = {key: self.past.known(key) for key in missing}
-        if None in known.values():
+        if None in known.values() and not self.past.paused:
             return False
         add_past(question, {key: entry.value for key, entry in known.items() if entry})
         return True

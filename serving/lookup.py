@@ -66,6 +66,11 @@ class Lookup(Generic[K, V]):
             return None
         return entry
 
+    @property
+    def paused(self) -> bool:
+        """Whether the database was away a moment ago: nobody asks it now."""
+        return time.monotonic() < self._not_before
+
     def forget(self, keys: Collection[K]) -> None:
         """These have changed: they are read again when they are asked for."""
         self._changed.update(keys)
@@ -98,7 +103,7 @@ class Lookup(Generic[K, V]):
         return found
 
     async def _ask(self, keys: Collection[K]) -> dict[K, Entry[V]]:
-        if time.monotonic() < self._not_before:
+        if self.paused:
             raise DatabaseUnavailable("PostgreSQL was not reachable a moment ago.")
         futures = {}
         for key in keys:
