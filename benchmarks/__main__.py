@@ -27,6 +27,7 @@ BENCHMARKS = {
     "viral": "the viral family: speed in process, and model quality on real data",
     "serving": "the viral service over HTTP",
     "ctr": "the CTR family: rates on real tests and logs, and speed in process",
+    "ctr_serving": "the CTR service over HTTP",
     "face": "the face family: accuracy on real pictures",
     "face_training": "the face family: training speed and memory",
     "face_storage": "versions of the face family",
