@@ -167,7 +167,7 @@ def _look_up(
         [row.subject_id if row.sticky else None for row in chosen],
     )
     for place, state, identity, variant, propensity in cur.execute(
-        experiment_sql.DECIDED, parameters, prepare=True
+        experiment_sql.DECIDED, parameters, prepare=False
     ):
         if identity is not None:
             repeated = identity != rows[place].id
@@ -225,7 +225,7 @@ def _reward(cur: Cursor[TupleRow], rows: Sequence[NewReward]) -> dict[tuple[str,
     return {
         (identity, experiment): RewardOutcome("late" if late else "counted", variant, value)
         for identity, experiment, variant, late, value in cur.execute(
-            experiment_sql.REWARD, columns, prepare=True
+            experiment_sql.REWARD, columns, prepare=False
         )
     }
 
@@ -235,7 +235,7 @@ def _rewarded(cur: Cursor[TupleRow], wanted: Mapping[str, str]) -> dict[tuple[st
     return {
         (identity, experiment): RewardOutcome("repeated", variant, value)
         for identity, experiment, variant, value in cur.execute(
-            experiment_sql.REWARDED, (list(wanted), list(wanted.values())), prepare=True
+            experiment_sql.REWARDED, (list(wanted), list(wanted.values())), prepare=False
         )
     }
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from psycopg.sql import SQL
 
-#: The plan of a prepared statement may have been made while the tables were empty, and lives as long as its
-#: connection: it must be the one that is right for large tables, row by row through the primary keys.
+#: Row by row through the primary keys. What reads decisions is not prepared, besides: a prepared plan
+#: may have been made while the table was empty, and lives as long as its connection.
 PLAN_BY_KEYS = SQL("set {} enable_seqscan = off; set {} enable_hashjoin = off; set {} enable_mergejoin = off")
 
 #: Adds decisions of running experiments, and counts them. Parameters: a list a column of ``given``, then ids
@@ -68,7 +68,7 @@ DECIDED = SQL(
 )
 
 #: Gives decisions without a reward theirs, and counts those in time. The lock sees the newest version of a row,
-#: so that of two rewards on their way at once one is first. ``|| ''`` keeps other indexes out of it.
+#: so that of two rewards on their way at once one is first.
 REWARD = SQL(
     """
     with given as (
@@ -81,7 +81,7 @@ REWARD = SQL(
         d.id, given.value, given.scaled, given.metrics, greatest(given.at, d.at) as at,
         given.at > d.at + make_interval(secs => given.seconds) or d.learned = 1 as late
       from experiment_decisions d
-      join given on given.id = d.id and given.experiment_id = d.experiment_id || ''
+      join given on given.id = d.id and given.experiment_id = d.experiment_id
       where d.reward is null and d.late_reward is null
       order by d.id
       for no key update of d
@@ -125,6 +125,6 @@ REWARDED = SQL(
     select d.id::text, d.experiment_id, d.variant, coalesce(d.reward, d.late_reward)
     from experiment_decisions d
     join unnest(%s::uuid[], %s::text[]) as given (id, experiment_id)
-      on given.id = d.id and given.experiment_id = d.experiment_id || ''
+      on given.id = d.id and given.experiment_id = d.experiment_id
     """
 )
