@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from sqlalchemy import Engine, text
 
@@ -48,8 +49,10 @@ def query(engine: Engine, statement: str) -> list[Any]:
 
 def collected(engine: Engine, start: datetime, end: datetime) -> list[dict[str, Any]]:
     sources = read_sources(engine, "ctr", start, end, options=OPTIONS)
-    found: list[dict[str, Any]] = get_family("ctr").collect(sources, Window(start, end), OPTIONS).to_pylist()
-    return found
+    found = get_family("ctr").collect(sources, Window(start, end), OPTIONS)
+    assert isinstance(found, pa.Table)
+    rows: list[dict[str, Any]] = found.to_pylist()
+    return rows
 
 
 # -- clips -----------------------------------------------------------------------------------------------------
