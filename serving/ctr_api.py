@@ -68,6 +68,8 @@ class CtrApi:
         explained batches, which take long, go to one.
         """
         body = await request.json_body(self._limit)
+        if not body and (clip_id := request.query("clip_id")):  # as the service before this one was asked
+            body = orjson.dumps({"clip_id": clip_id})
         if MANY.search(body):
             return await self._predict_many(self._many.parse(body))
         question: Question = self._one.parse(body)

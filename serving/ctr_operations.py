@@ -44,6 +44,15 @@ CTR_OPERATIONS = (
         "under `clips`; one that is faulty or not known refuses them all, and is named, as in "
         "clips[3].clip_id. Until a version is in production, a heuristic answers, and says so.",
         request=PredictRequest | BatchRequest,
+        parameters=(
+            {
+                "name": "clip_id",
+                "in": "query",
+                "required": False,
+                "description": "In place of a body.",
+                "schema": {"type": "string"},
+            },
+        ),
         answer=Prediction | BatchPrediction,
         examples={
             "by its features": EXAMPLE_QUESTION,

@@ -52,6 +52,13 @@ def test_a_known_clip_is_answered_from_what_the_platform_knows_of_it(ctr: Any) -
     assert inline["clip_id"] is None
 
 
+def test_a_clip_may_be_named_in_the_address_as_it_was_before(ctr: Any) -> None:
+    ctr.clips.known["c 1/ä"] = KNOWN
+    answer = ctr.ask("POST", "/predict/ctr", params={"clip_id": "c 1/ä"})
+    assert (answer.status_code, answer.json()["clip_id"]) == (200, "c 1/ä")
+    assert ctr.ask("POST", "/predict/ctr").status_code == 400
+
+
 def test_an_unknown_clip_is_a_404_that_says_what_to_do(ctr: Any) -> None:
     answer = ctr.predict(clip_id="nobody")
     assert answer.status_code == 404
