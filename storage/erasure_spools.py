@@ -1,4 +1,5 @@
-"""A person's lines in the services' queues on disk (ASSAY_HOME/services/*/spool).
+"""A person's lines in the services' queues on disk: ASSAY_HOME/services/*/spool of predictions, and
+ASSAY_HOME/services/*/outcomes of what became of clips.
 
 A file of a service that runs is locked by it; it ships its lines within a second. So such a file is waited for,
 and the others are written anew without the person's lines.
@@ -10,17 +11,18 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-QUEUES = "*/spool/*.jsonl"
+FOLDERS = ("*/spool", "*/outcomes")
+QUEUES = tuple(f"{folder}/*.jsonl" for folder in FOLDERS)
 #: Lines that could not be shipped; files without an owner, to which a service may add at any moment.
-SET_ASIDE = "*/spool/set-aside/*.jsonl"
+SET_ASIDE = tuple(f"{folder}/set-aside/*.jsonl" for folder in FOLDERS)
 #: The same while they are looked through; one that is found was left by a run that was killed.
-IN_WORK = "*/spool/set-aside/*.jsonl.forget"
+IN_WORK = tuple(f"{folder}/set-aside/*.jsonl.forget" for folder in FOLDERS)
 PAUSE_SECONDS = 0.25
 #: A service opens such a file for one write only: what it had open is written after this long.
 SETTLE_SECONDS = 0.1
@@ -42,15 +44,15 @@ def forget_lines(services: Path, mine: Callable[[bytes], bool], *, patience: flo
         mine: whether a line is the person's.
         patience: seconds to wait for the files of running services.
     """
-    for path in sorted(services.glob(SET_ASIDE)):
+    for path in _found(services, SET_ASIDE):
         if any(map(mine, _lines(path))):
             path.rename(path.with_name(f"{path.name}.forget"))  # what comes now begins a file of its own
     time.sleep(SETTLE_SECONDS)
-    removed = sum(_given_back(path, mine) for path in sorted(services.glob(IN_WORK)))
+    removed = sum(_given_back(path, mine) for path in _found(services, IN_WORK))
     deadline = time.monotonic() + patience
     while True:
         busy = 0
-        for path in sorted(services.glob(QUEUES)):
+        for path in _found(services, QUEUES):
             with _owned(path) as owned:
                 if owned:
                     removed += _filter(path, mine)
@@ -63,8 +65,11 @@ def forget_lines(services: Path, mine: Callable[[bytes], bool], *, patience: flo
 
 def count_lines(services: Path, mine: Callable[[bytes], bool]) -> int:
     """How many lines of all queues ``mine`` holds for."""
-    paths = [path for pattern in (QUEUES, SET_ASIDE, IN_WORK) for path in services.glob(pattern)]
-    return sum(sum(map(mine, _lines(path))) for path in paths)
+    return sum(sum(map(mine, _lines(path))) for path in _found(services, (*QUEUES, *SET_ASIDE, *IN_WORK)))
+
+
+def _found(services: Path, patterns: Sequence[str]) -> list[Path]:
+    return sorted(path for pattern in patterns for path in services.glob(pattern))
 
 
 def concerns(line: bytes, person: str, names: frozenset[str]) -> bool:

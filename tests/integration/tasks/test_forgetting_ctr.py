@@ -115,6 +115,17 @@ def test_decisions_stay_counted_and_name_nobody(world: Platform) -> None:
     assert rows(world, "select decisions, rewarded from experiment_variants") == [(3, 1)]
 
 
+def test_outcomes_that_wait_on_disk_go_by_their_clip(world: Platform) -> None:
+    folder = world.settings.home / "services" / "ctr" / "outcomes"
+    waiting = b"".join(b'{"key": "%d", "clip_id": "c%03d", "clicks": 1}\n' % (n, n) for n in range(5))
+    for name in ("0001-1-aa.jsonl", "set-aside/2026-10-02.jsonl"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(waiting)
+    do(world)
+    for name in ("0001-1-aa.jsonl", "set-aside/2026-10-02.jsonl"):
+        assert (folder / name).read_bytes() == waiting.replace(waiting.splitlines(keepends=True)[3], b"")
+
+
 def test_what_there_is_to_remove_is_what_is_removed(world: Platform) -> None:
     found = {(one.place, one.where): one.count for one in look(world, PERSON)}
     done = {(one.place, one.where): one.count for one in do(world).removed if one.unit != "objects"}
