@@ -33,6 +33,7 @@ BENCHMARKS = {
     "face_storage": "versions of the face family",
     "face_serving": "the face service over HTTP",
     "verify": "the verify page with 100,000 candidates",
+    "experiment_serving": "the experiments of the CTR service over HTTP, each decision on record",
     "experiments": "experiments: choices, off-policy estimates, and past tests run again",
 }
 HERE = Path(__file__).parent
