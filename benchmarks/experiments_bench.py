@@ -1,8 +1,8 @@
 """Experiments: how fast a choice is, off-policy estimates on real logs, and past headline tests run again.
 
-The truth of the replay is noisy: the greatest of several observed rates is in part luck, so variants seem further
-apart than they are, which flatters every policy that adapts. Rates that are shrunk to their test's mean, as far
-as their differences are noise, stand beside it.
+The truth of the replay is noisy: the greatest of several observed rates is in part luck, so variants seem
+further apart than they are, which flatters every policy that adapts. Rates that are shrunk to their test's
+mean, as far as their differences are noise, stand beside it.
 """
 
 from __future__ import annotations
@@ -189,7 +189,7 @@ def _replay_rows(truth: str, tests: Sequence[tuple[np.ndarray, int]], seldom: bo
     even = _replayed(tests, lambda _: uniform, EVERY)
     runs = {
         "Thompson sampling": _replayed(tests, thompson, EVERY),
-        "epsilon-greedy 0.2 (the seed's)": _replayed(tests, lambda _: epsilon_greedy(0.2), EVERY),
+        "epsilon-greedy 0.2 (the seed's share)": _replayed(tests, lambda _: epsilon_greedy(0.2), EVERY),
     }
     if seldom:
         runs[f"Thompson sampling, a refresh in {SELDOM:,} impressions"] = _replayed(tests, thompson, SELDOM)
