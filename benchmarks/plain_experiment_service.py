@@ -2,8 +2,8 @@
 
 A pydantic model a request, a variant by Thompson sampling on counts in memory or by the Vowpal Wabbit of the
 replaced service (``--cb_explore_adf --epsilon 0.2``), and the decision through a SQLAlchemy session: one INSERT
-and one commit a request. Its counts are its own (wrong with two processes), its propensities are not logged, nobody
-is sticky, and nothing asks whether the experiment still runs. ``DATABASE_URL`` names the database.
+and one commit a request. Its counts are its own (wrong with two processes), its propensities are not logged,
+nobody is sticky, and nothing asks whether the experiment still runs. ``DATABASE_URL`` names the database.
 """
 
 from __future__ import annotations
