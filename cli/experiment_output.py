@@ -37,13 +37,13 @@ def print_stats(found: Mapping[str, Any]) -> None:
     """The report: variants, effects, guard-rails, and what to make of it."""
     print_table(
         [_variant(one) for one in found["variants"]],
-        ["variant", "decisions", "share", "mean", "from", "to", "best", "expected loss"],
+        ["variant", "decisions", "share", "mean", "low", "high", "best", "expected loss"],
         title=_headline(found), drop_when_narrow=("expected loss", "share"),
     )  # fmt: skip
     if found["effects"]:
         print_table(
             [_effect(one) for one in found["effects"]],
-            ["against the control", "difference", "from", "to", "p", "significant"],
+            ["against the control", "difference", "low", "high", "p", "significant"],
             title="Effects; intervals and p hold however often one looks.",
         )
     _print_rails(found["guardrails"])
@@ -94,28 +94,26 @@ def _variant(one: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **one,
         "variant": f"{one['variant']} (control)" if one["control"] else one["variant"],
-        "share": _percent(one["share"]), "from": one["low"], "to": one["high"],
-        "best": _percent(one["probability_best"]), "expected loss": one["expected_loss"],
+        "share": _percent(one["share"]), "best": _percent(one["probability_best"]),
+        "expected loss": one["expected_loss"],
     }  # fmt: skip
 
 
 def _effect(one: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        **one, "against the control": one["variant"], "from": one["low"], "to": one["high"],
-        "p": one["p_value"],
+        **one, "against the control": one["variant"], "p": one["p_value"],
     }  # fmt: skip
 
 
 def _print_rails(rows: Sequence[Mapping[str, Any]]) -> None:
     shown = [
         {
-            **one, "guard-rail": one["metric"], "worse by": one["difference"], "from": one["low"],
-            "to": one["high"], "harm": one["breached"],
+            **one, "guard-rail": one["metric"], "worse by": one["difference"], "harm": one["breached"],
         }
         for one in rows
     ]  # fmt: skip
     if shown:
-        print_table(shown, ["guard-rail", "variant", "worse by", "from", "to", "limit", "harm"])
+        print_table(shown, ["guard-rail", "variant", "worse by", "low", "high", "limit", "harm"])
 
 
 def _estimate(one: Mapping[str, Any] | None) -> str:

@@ -25,6 +25,8 @@ NOT_WELL, FAILED = 1, 2
 #: columns of figures, shown flush right
 _RIGHT = frozenset(
     {"rows", "size", "memory", "restarts", "uptime", "pid", "parts", "a", "b", "difference", "value"}
+    | {"variants", "decisions", "share", "mean", "low", "high", "best", "expected loss", "p", "effective"}
+    | {"worse by", "limit"}
 )
 
 
@@ -179,6 +181,9 @@ def _style(column: str, text: str) -> str:
             "running",
             "scheduled",
             "pending",
+            "draft",
+            "paused",
+            "concluded",
         )
         return "green" if good else "yellow" if soft else "red"
     return ""

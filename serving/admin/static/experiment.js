@@ -61,14 +61,14 @@ async function renew() {
     const answer = await ask();
     if (!watching) return;
     if (String(answer.revision) !== place.dataset.revision) {
-      say(`it is ${answer.state} now.`);
+      say(`It was changed, and is ${answer.state} now.`);
       return;
     }
     show(answer);
     changed.hidden = true;
     every = answer.every;
   } catch (error) {
-    say(error.ended ? error.message : `these figures are no longer new: ${error.message}`, Boolean(error.ended));
+    say(error.ended ? error.message : `These figures are no longer new. ${error.message}`, Boolean(error.ended));
     if (error.ended) return;
   }
   later();

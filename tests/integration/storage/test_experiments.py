@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from threading import Event
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import Engine, text
@@ -12,6 +16,8 @@ from sqlalchemy import Engine, text
 from config.errors import DatabaseError, ExperimentConflict, ExperimentNotFound, InputError
 from storage import experiments
 from storage.database import transaction
+from storage.experiment_decisions import NewDecision, record_decisions
+from tests.experiments_world import make, thumbnails
 
 AT = datetime(2026, 11, 1, 9, tzinfo=UTC)
 
@@ -186,6 +192,37 @@ def test_of_many_who_create_the_same_id_at_once_one_does(engine: Engine) -> None
         assert sum(pool.map(make, range(8))) == 1
     [created] = experiments.changes(engine, "hook")
     assert experiments.get(engine, "hook").title.removeprefix("Title") == created.actor.removeprefix("admin")
+
+
+def test_a_pause_holds_from_its_end_on_however_many_decide(engine: Engine) -> None:
+    definition = make(engine, thumbnails("busy"))
+    paused, stop, after = Event(), Event(), []
+
+    def decide(worker: int) -> int:
+        count = 0
+        for number in itertools.count():
+            if stop.is_set():
+                return count
+            late = paused.is_set()
+            row = NewDecision(
+                str(uuid4()), "busy", definition.names[number % 3], f"{worker}-{number}", True, AT, 0.5, None, 1
+            )
+            [made] = record_decisions(engine, [row])
+            count += made.refused is None
+            after.append(late and made.refused is None)
+        raise AssertionError("numbers do not end")
+
+    with ThreadPoolExecutor(4) as pool:
+        counts = [pool.submit(decide, worker) for worker in range(4)]
+        time.sleep(0.5)
+        experiments.change_state(engine, "busy", "pause", actor="ada", at=AT)
+        paused.set()
+        time.sleep(0.2)
+        stop.set()
+        made = sum(one.result() for one in counts)
+    assert made > 0
+    assert not any(after)
+    assert sum(one["decisions"] for one in experiments.get(engine, "busy").variants) == made
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,8 @@ PAGES = {
     "list": "/experiments", "new": "/experiments/_new", "running": "/experiments/runs",
     "twenty variants": "/experiments/twenty", "draft": "/experiments/draft", "edit": "/experiments/draft/edit",
     "over": "/experiments/over", "start": "/experiments/draft/start", "pause": "/experiments/runs/pause",
-    "conclude": "/experiments/runs/conclude", "other policies": "/experiments/runs/off-policy",
+    "conclude": "/experiments/runs/conclude", "long names": "/experiments/long",
+    "long names to choose": "/experiments/long/conclude", "other policies": "/experiments/runs/off-policy",
 }  # fmt: skip
 
 
@@ -77,6 +78,8 @@ def _fill(engine: Engine) -> None:
     twenty = make(engine, thumbnails("twenty", variants=[{"name": name} for name in names], guardrails=[]))
     visit(engine, twenty, dict.fromkeys(names, 0.1), 200)
     make(engine, thumbnails("draft"), start=False)
+    long = [{"name": letter * 64} for letter in "ab"]
+    make(engine, thumbnails("long", title="W" * 200, variants=long))
     visit(engine, make(engine, thumbnails("over")), RATES, 100)
     ExperimentDesk(engine).conclude("over", "face", "ada", "clearly ahead")
 
@@ -170,7 +173,7 @@ def test_who_watches_is_told_that_somebody_else_changed_it(watched: Page, house:
     page = watched
     page.goto(f"{house.url}/experiments/shared")
     ExperimentDesk(house.engine).pause("shared", "guard", "load_seconds of face is worse")
-    expect(page.get_by_text("it is paused now.")).to_be_visible(timeout=SOON)
+    expect(page.get_by_text("It was changed, and is paused now.")).to_be_visible(timeout=SOON)
     page.get_by_role("link", name="Reload the page").click()
     expect(page.get_by_text("It is paused: everybody gets the control")).to_be_visible()
     expect(page.get_by_text("load_seconds of face is worse")).to_be_visible()
