@@ -39,7 +39,7 @@ class CtrSize:
 
     creators: int = 80
     advertisers: int = 30
-    clips_a_day: int = 7
+    clips_a_day: int = 16
     days: int = 92
 
 

@@ -67,7 +67,7 @@ def print_tour(
     tries.add_row("assay train viral", "a challenger against the version in production")
     tries.add_row("assay predict viral views=150000 likes=12000", "ask a service from the shell")
     tries.add_row(f"assay predict face {settings.home}/demo/gold/Sunny/000.jpg", "the other one")
-    tries.add_row("assay experiments show demo-thumbnails", "what an honest statistician says")
+    tries.add_row("assay experiments stats demo-thumbnails", "what an honest statistician says")
     tries.add_row("assay down", f"stop everything; the data stays in {settings.home}")
     console.print(Panel(tries, title="What to try next (. .venv/bin/activate first)", title_align="left"))
     console.print(f"[dim]The demo took {seconds:.0f} s. The platform goes on running in the background.[/dim]")

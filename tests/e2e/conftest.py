@@ -74,7 +74,7 @@ def world(platform: Platform) -> World:
     size = WorldSize(creators=80, videos_a_day=12, days=80)
     photos = PhotoSize(gold_a_class=10, users=60, photos_a_day=5, strange_share=0.1, days=80)
     import_world(settings, today, size)
-    import_clicks(settings, today, CtrSize(creators=30, advertisers=10, clips_a_day=4, days=80))
+    import_clicks(settings, today, CtrSize(creators=30, advertisers=10, clips_a_day=12, days=80))
     import_photos(settings, today, photos, quiet)
     collect(settings, today, size, quiet)
     verify(settings, today, quiet)
