@@ -1,6 +1,6 @@
 """``/select`` beside the plain FastAPI service of :mod:`benchmarks.plain_experiment_service`.
 
-Both run as processes with one worker on the same PostgreSQL, a private cluster as `assay up` runs it (a commit is
+Both run as processes with one worker on one PostgreSQL, a private cluster as `assay up` runs it (a commit is
 on the disk before it is answered); a third process loads them in turns. Ours writes the decision with its
 propensity, counts it and asks whether the experiment runs, in one transaction; the plain one writes a row.
 """
