@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,6 +53,7 @@ def evaluate_files(
     *,
     fixed: bool,
     seed: int,
+    names: Sequence[str] | None = None,
 ) -> FileEvaluation:
     """Fit ``family`` on the training file and measure it on the test file.
 
@@ -63,12 +65,14 @@ def evaluate_files(
         fixed: keep to the options; otherwise options that ask less of the data (``options.relaxed()``, where
             the family has it) may stand in when there are not enough examples.
         seed: of the fit and of the resampling.
+        names: of the columns, for CSV files that begin without them (default: those of the other files).
 
     Raises:
         InputError: a file cannot be read, lacks columns, or leaves no examples.
         TrainingError: too few examples to fit.
     """
-    rows = {role: _read(family, path, mapping, files, options) for role, path in files.items()}
+    names = names or _names_of(files.values())
+    rows = {role: _read(family, path, mapping, files, options, names) for role, path in files.items()}
     tables = {role: found.table for role, found in rows.items()}
     options = _with_their_classes(options, files, tables)
     chosen, examples = _with_enough(family, tables, options, fixed=fixed)
@@ -82,7 +86,14 @@ def evaluate_files(
 
 
 def evaluate_table(
-    family: Family, path: Path, by: str, mapping: Mapping[str, str], options: Any, *, seed: int
+    family: Family,
+    path: Path,
+    by: str,
+    mapping: Mapping[str, str],
+    options: Any,
+    *,
+    seed: int,
+    names: Sequence[str] | None = None,
 ) -> FileEvaluation:
     """Cut one file in two, fit ``family`` on the one part and measure it on the other.
 
@@ -93,6 +104,7 @@ def evaluate_table(
         mapping: canonical name -> column.
         options: the family's options.
         seed: of the fit and of the resampling.
+        names: of the columns, for a CSV file that begins without them.
 
     Raises:
         InputError: the family cuts no tables, the file cannot be read, or there is nothing to cut by.
@@ -102,7 +114,7 @@ def evaluate_table(
         raise InputError(
             f"The family '{family.name}' does not cut a table.", hint="Give --train and --test files."
         )
-    found = read_rows(family, path, mapping)
+    found = read_rows(family, path, mapping, names)
     if not found.table.num_rows:
         raise InputError(f"{path.name} has no good row.", hint=f"Rejected: {dict(found.rejected)}.")
     examples = family.examples_from_rows(family.cut_rows(found.table, by), options)
@@ -132,11 +144,27 @@ def _measured(
 
 
 def _read(
-    family: Family, path: Path, mapping: Mapping[str, str], files: Mapping[str, Path], options: Any
+    family: Family,
+    path: Path,
+    mapping: Mapping[str, str],
+    files: Mapping[str, Path],
+    options: Any,
+    names: Sequence[str] | None,
 ) -> FileRows:
     if path.is_dir():
         return read_folder_rows(family, path, options)
-    return read_rows(family, path, _mapping_of(path, mapping, files))
+    return read_rows(family, path, _mapping_of(path, mapping, files, names), names)
+
+
+def _names_of(paths: Iterable[Path]) -> list[str] | None:
+    """The columns of the first file that begins with their names."""
+    from tasks.plain_files import read_chunks
+
+    for path in paths:
+        with suppress(InputError):
+            if not path.is_dir():
+                return list(next(read_chunks(path, 1)).table.column_names)
+    return None
 
 
 def read_folder_rows(family: Family, path: Path, options: Any) -> FileRows:
@@ -173,13 +201,15 @@ def _with_their_classes(options: Any, files: Mapping[str, Path], tables: Mapping
     return options.with_classes(tuple(sorted(labels)))
 
 
-def read_rows(family: Family, path: Path, mapping: Mapping[str, str]) -> FileRows:
+def read_rows(
+    family: Family, path: Path, mapping: Mapping[str, str], names: Sequence[str] | None = None
+) -> FileRows:
     """All rows of a file, cleaned; rejected ones are counted by reason."""
     import pyarrow as pa
 
     from tasks.plain_files import read_chunks
 
-    chunks = list(read_chunks(path))
+    chunks = list(read_chunks(path, names=names))
     raw = pa.concat_tables([chunk.table for chunk in chunks])
     try:
         table, rejected = family.clean(raw, mapping or None, None)
@@ -190,14 +220,16 @@ def read_rows(family: Family, path: Path, mapping: Mapping[str, str]) -> FileRow
     return FileRows(path, table, sum(chunk.rows for chunk in chunks), dict(reasons.most_common()))
 
 
-def _mapping_of(path: Path, mapping: Mapping[str, str], files: Mapping[str, Path]) -> dict[str, str]:
+def _mapping_of(
+    path: Path, mapping: Mapping[str, str], files: Mapping[str, Path], given: Sequence[str] | None
+) -> dict[str, str]:
     """The pairs whose column this file has; files may differ in shape, but one of them must have it."""
     from tasks.plain_files import read_chunks
 
     if not mapping:
         return {}
     plain = [each for each in files.values() if not each.is_dir()]
-    names = {each: set(next(read_chunks(each, 1)).table.column_names) for each in plain}
+    names = {each: set(next(read_chunks(each, 1, given)).table.column_names) for each in plain}
     for name, column in mapping.items():
         if not any(column in columns for columns in names.values()):
             raise InputError(f"No file has the column '{column}' that {name} is mapped to.")

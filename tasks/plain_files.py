@@ -6,10 +6,10 @@ import csv
 import gzip
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO
 
@@ -44,8 +44,16 @@ class Chunk:
         return len(self.numbers) + len(self.broken)
 
 
-def read_chunks(path: Path, chunk_rows: int = CHUNK_ROWS) -> Iterator[Chunk]:
+def read_chunks(
+    path: Path, chunk_rows: int = CHUNK_ROWS, names: Sequence[str] | None = None
+) -> Iterator[Chunk]:
     """The rows of ``path``, ``chunk_rows`` at a time; the format is told by the name and the first bytes.
+
+    Args:
+        path: the file.
+        chunk_rows: how many rows are in memory at a time.
+        names: of the columns, for a CSV file whose first line has as many fields, none of these names, and a
+            number: then that line is a row.
 
     Raises:
         InputError: no such file, not readable, empty, not UTF-8, broken off, or with a header that is none.
@@ -58,7 +66,7 @@ def read_chunks(path: Path, chunk_rows: int = CHUNK_ROWS) -> Iterator[Chunk]:
     if not magic:
         raise InputError(f"The file {path} is empty.", hint="It needs a header and rows.")
     parquet = magic == b"PAR1" or path.suffix == ".parquet"
-    yield from _parquet_chunks(path, chunk_rows) if parquet else _csv_chunks(path, magic, chunk_rows)
+    yield from _parquet_chunks(path, chunk_rows) if parquet else _csv_chunks(path, magic, chunk_rows, names)
 
 
 def _parquet_chunks(path: Path, chunk_rows: int) -> Iterator[Chunk]:
@@ -77,12 +85,14 @@ def _parquet_chunks(path: Path, chunk_rows: int) -> Iterator[Chunk]:
         raise InputError(f"The file {path} is not a whole Parquet file: {error}") from None
 
 
-def _csv_chunks(path: Path, magic: bytes, chunk_rows: int) -> Iterator[Chunk]:
+def _csv_chunks(path: Path, magic: bytes, chunk_rows: int, names: Sequence[str] | None) -> Iterator[Chunk]:
     with _text(path, magic) as file:
         first = file.readline()
         delimiter = max(DELIMITERS, key=first.count)
-        header = _header(path, next(csv.reader([first], delimiter=delimiter), []))
-        rows = csv.reader(file, delimiter=delimiter)
+        begins = next(csv.reader([first], delimiter=delimiter), [])
+        bare = names is not None and len(begins) == len(names) and _is_row(begins, names)
+        header = list(names or ()) if bare else _header(path, begins)
+        rows = csv.reader(chain([first], file) if bare else file, delimiter=delimiter)
         done = 0
         while True:
             lines = list(islice(rows, chunk_rows))
@@ -92,6 +102,12 @@ def _csv_chunks(path: Path, magic: bytes, chunk_rows: int) -> Iterator[Chunk]:
             done += len(lines)
             if not lines:
                 return
+
+
+def _is_row(fields: Sequence[str], names: Sequence[str]) -> bool:
+    """Whether a first line holds values, and not the names of columns."""
+    numbers = any(field.strip().lstrip("-").replace(".", "", 1).isdecimal() for field in fields)
+    return numbers and set(names).isdisjoint(fields)
 
 
 def _chunk(header: list[str], lines: list[list[str]], done: int) -> Chunk:

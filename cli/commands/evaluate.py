@@ -35,6 +35,10 @@ def evaluate(
         Path | None,
         typer.Option("--valid", help="Rows of others to calibrate on; left out: a part of --train."),
     ] = None,
+    header: Annotated[
+        str | None,
+        typer.Option("--header", help="NAME,NAME,...: names of the columns, for CSV files without them."),
+    ] = None,
     columns: Annotated[
         list[str] | None, typer.Option("--map", help="NAME=COLUMN: the files' column for one of our names.")
     ] = None,
@@ -81,14 +85,23 @@ def evaluate(
         options = replace(options, faces="whole")
     mapping = read_mapping(columns or [], mapping_file)
     _check(train, test, valid, table, by)
+    names = [name.strip() for name in header.split(",")] if header else None
     with progress("Reading, fitting and measuring ..."):
         if table is not None:
             cut = (by or Cut.group).value
-            result = evaluate_table(chosen, table, cut, mapping, options, seed=settings.training_seed)
+            result = evaluate_table(
+                chosen, table, cut, mapping, options, seed=settings.training_seed, names=names
+            )
         else:
             files = {name: path for name, path in (("train", train), ("valid", valid), ("test", test)) if path}
             result = evaluate_files(
-                chosen, files, mapping, options, fixed=horizon_days is not None, seed=settings.training_seed
+                chosen,
+                files,
+                mapping,
+                options,
+                fixed=horizon_days is not None,
+                seed=settings.training_seed,
+                names=names,
             )
     if as_json:
         print_json(as_dictionary(result))
