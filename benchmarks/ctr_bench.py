@@ -266,13 +266,13 @@ def _ends(measured: Measured, name: str) -> str:
 
 
 def _seconds(call: Callable[[], Any]) -> float:
-    """The median time of a call, after a few to warm up."""
+    """The lower quartile of the times of a call, after a few to warm up: the machine has other work too."""
     times = []
     for _ in range(300):
         began = time.perf_counter()
         call()
         times.append(time.perf_counter() - began)
-    return statistics.median(times[20:])
+    return statistics.quantiles(times[20:])[0]
 
 
 def _row(figure: str, ours: float | None, other: float | None, unit: str, note: str) -> dict[str, Any]:
