@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 import threading
+import time
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
 
 from config.errors import DatabaseUnavailable, ExperimentNotFound
+from config.settings import Settings
 from models.experiments.definition import Definition, parse_definition
 from storage.experiment_decisions import (
     NewDecision,
@@ -26,6 +31,7 @@ from storage.experiment_learning import LoggedDecision, learn
 from storage.experiment_log import decision_log, tallies, timeline
 from storage.experiments import change_state, create
 
+ROOT = Path(__file__).resolve().parents[3]
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 _numbers = itertools.count(1)
@@ -258,6 +264,37 @@ def test_a_learner_that_fails_in_the_middle_has_learned_nothing(engine: Engine) 
         learn(engine, shop.id, fail, now=AT)
     assert learned(engine, shop) == []
     learn(engine, shop.id, teach, now=AT)
+    assert learned(engine, shop) == [f"{ann.id}=1.0"]
+
+
+LEARNER = """
+import sys, time
+from datetime import UTC, datetime
+from sqlalchemy import create_engine
+from storage.experiment_learning import learn
+
+def teach(state, rows):
+    print("learning", flush=True)
+    time.sleep(60)
+
+learn(create_engine(sys.argv[1]), sys.argv[2], teach, now=datetime.now(UTC))
+"""
+
+
+def test_a_learner_that_is_killed_in_the_middle_has_learned_nothing(settings: Settings, engine: Engine) -> None:
+    shop = experiment(engine)
+    ann = decide(engine, shop, "ann")[0]
+    record_rewards(engine, [reward(shop, ann, 1)])
+    command = [sys.executable, "-c", LEARNER, settings.database_url(), shop.id]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as killed:
+        assert killed.stdout
+        assert killed.stdout.readline() == "learning\n"
+        assert learn(engine, shop.id, teach, now=AT) is None
+        killed.kill()
+    deadline = time.monotonic() + 10
+    while learn(engine, shop.id, teach, now=AT) is None:  # the server notices that the other end is gone
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
     assert learned(engine, shop) == [f"{ann.id}=1.0"]
 
 
