@@ -59,7 +59,7 @@ class Selection(TypedDict):
 
 
 @with_config(_STRICT)
-class Reward(TypedDict):
+class OneReward(TypedDict):
     """What came of a decision."""
 
     decision_id: UUID
@@ -78,7 +78,7 @@ class RewardRequest(TypedDict):
     value: NotRequired[Value]
     metrics: NotRequired[Annotated[dict[str, Value] | None, Field(max_length=10)]]
     at: NotRequired[AwareDatetime | None]
-    rewards: NotRequired[Annotated[list[Reward], Field(min_length=1, max_length=MAX_REWARDS)]]
+    rewards: NotRequired[Annotated[list[OneReward], Field(min_length=1, max_length=MAX_REWARDS)]]
 
 
 class RewardResult(TypedDict):
