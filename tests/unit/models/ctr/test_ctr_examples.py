@@ -3,7 +3,7 @@ from datetime import timedelta
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from config.errors import InputError, ModelInvalid
@@ -69,6 +69,7 @@ ROWS = st.lists(
 )
 
 
+@settings(deadline=None)  # whose machine is busy says nothing about the code
 @given(ROWS)
 def test_counts_of_the_past_are_those_that_were_final_by_then(rows):
     found = built([row("first", "none")], rows)["test"]
@@ -78,6 +79,7 @@ def test_counts_of_the_past_are_those_that_were_final_by_then(rows):
             assert counted == slow_history(each, [row("first", "none"), *rows], column)
 
 
+@settings(deadline=None)  # whose machine is busy says nothing about the code
 @given(ROWS, ROWS)
 def test_no_feature_changes_when_later_data_comes(rows, later):
     cut = START + 4 * DAY
@@ -171,6 +173,7 @@ def test_few_rows_are_cut_all_the_same(clips):
 # -- labels and flags ------------------------------------------------------------------------------------------
 
 
+@settings(deadline=None)  # whose machine is busy says nothing about the code
 @given(
     st.integers(0, 10_000).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n))), st.sampled_from(BANDS)
 )
