@@ -63,7 +63,7 @@ class ExperimentService:
     ) -> None:
         self.settings = settings
         self.figures = ExperimentFigures(metrics.registry)
-        self.uniform = uniform or random.SystemRandom().random
+        self.uniform = uniform or random.Random(random.SystemRandom().getrandbits(256)).random
         self.engine: Engine = make_engine(settings, pool_size=POOL_SIZE, connect_seconds=CONNECT_SECONDS)
         self.snapshots = Snapshots(self.engine)
         connect = partial(open_connection, self.engine)

@@ -32,6 +32,8 @@ GROUP_ROWS = 500
 #: A request waits this long for the database; then it is answered without.
 PATIENCE_SECONDS = 2.5
 PROBE_SECONDS = 0.5
+#: The longest that a group waits for more; less than a commit takes.
+GATHER_SECONDS = 0.0004
 
 
 @dataclass(slots=True)
@@ -76,6 +78,10 @@ class GroupWriter(Generic[Row, Answer]):
         self._items: deque[_Item[Row]] = deque()
         self._wake = threading.Condition()
         self._stopping = False
+        #: How many requests there were at a time when the last group was done: in it, and waiting behind it.
+        self._at_once = 1
+        #: How many are waited for now.
+        self._wanted = 1
         #: Why the database takes nothing now; None while it does.
         self.trouble: str | None = None
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -105,7 +111,8 @@ class GroupWriter(Generic[Row, Answer]):
         item: _Item[Row] = _Item(rows, loop.create_future(), loop)
         with self._wake:
             self._items.append(item)
-            self._wake.notify()
+            if len(self._items) >= self._wanted:
+                self._wake.notify()
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 answers: list[Answer] = await item.future
@@ -129,8 +136,7 @@ class GroupWriter(Generic[Row, Answer]):
     def _run(self) -> None:
         while True:
             with self._wake:
-                if not self._items and not self._stopping:
-                    self._wake.wait(PROBE_SECONDS)
+                self._gather()
                 group = self._take()
                 if self._stopping and not group:
                     break
@@ -142,7 +148,19 @@ class GroupWriter(Generic[Row, Answer]):
             except Exception as error:
                 logger.exception("%s failed", self._name)
                 _tell(group, [error] * len(group))
+            self._at_once = len(group) + len(self._items)
         self._close()
+
+    def _gather(self) -> None:
+        """Wait for a request, and a moment for as many as there were before: who was answered just now asks
+        again, and a group of one on its way would keep all the others waiting.
+        """
+        if not self._items and not self._stopping:
+            self._wanted = 1
+            self._wake.wait(PROBE_SECONDS)
+        self._wanted = self._at_once
+        if self._items and len(self._items) < self._wanted and not self._stopping:
+            self._wake.wait(GATHER_SECONDS)
 
     def _take(self) -> list[_Item[Row]]:
         """The next requests, without those that were answered for waiting too long."""
