@@ -123,7 +123,10 @@ def _compare(ours: str, other: str, name: str, body: dict[str, Any], folder: Pat
     rows = []
     for clients in CLIENTS:
         mine, theirs = interleaved(f"{ours}{path}", f"{other}{path}", file, clients)
-        at, note = f"{name}, {clients} client{'s' if clients > 1 else ''}", "write included, on both sides"
+        at, note = (
+            f"{name}, {clients} client{'s' if clients > 1 else ''}",
+            "write included, on both sides; the same question each time",
+        )
         rows.append(row(f"POST /select, {at}", mine["per_second"], theirs["per_second"], "1/s", note))
         rows += [
             row(f"{part}, {at}", mine[part], theirs[part], "ms", note, less_is_better=True)

@@ -25,6 +25,9 @@ from storage.experiment_states import StateRow, bandit_model, states
 
 logger = logging.getLogger(__name__)
 
+#: Of a contextual bandit, in each version.
+KNOWN_CONTEXTS = 4096
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -47,11 +50,21 @@ class SharedBandit:
 
         self.version = version
         self._lock = threading.Lock()
+        self._known: dict[tuple[tuple[str, Any], ...], np.ndarray] = {}
         self._definition, self._state = definition, state
         self._bandit: Bandit | None = Bandit(definition, state)
 
     def probabilities(self, context: Mapping[str, Any]) -> np.ndarray:
-        """(k,) probability of each variant in ``context``."""
+        """(k,) probability of each variant; contexts come again, and one version answers them alike."""
+        key = tuple(context.items())
+        known = self._known.get(key)
+        if known is None:
+            if len(self._known) >= KNOWN_CONTEXTS:
+                self._known.clear()
+            known = self._known[key] = self._ask(context)
+        return known
+
+    def _ask(self, context: Mapping[str, Any]) -> np.ndarray:
         from models.experiments.bandit import Bandit
 
         with self._lock:
