@@ -90,7 +90,11 @@ def platform(platform_home: Path) -> Iterator[Platform]:
         for name in ("PREFECT_API_URL", "MLFLOW_TRACKING_URI", "DB_HOST", "DB_PORT", "MINIO_ENDPOINT"):
             patch.delenv(name, raising=False)
         settings = load_settings(
-            assay_home=platform_home, min_training_samples=50, face_min_training_samples=50, **own_ports()
+            assay_home=platform_home,
+            min_training_samples=50,
+            face_min_training_samples=50,
+            ctr_maturity_hours=0,
+            **own_ports(),
         )
     with running_platform(settings) as running:
         yield running

@@ -62,7 +62,7 @@ def test_an_outcome_finds_the_prediction_that_was_made_of_it(
     assert service.post("/outcomes", json=outcome).json()["status"] == "new"
     assert service.post("/outcomes", json=outcome).json()["status"] == "repeated"
     today = datetime.now(UTC).date()
-    told(settings, "flows", "run", "collect-daily", "--date", today.isoformat(), "--wait")
+    told(settings, "flows", "run", "collect-daily", "--date", today.isoformat())
     stored = _stored(settings, asked.json()["prediction_id"])
     assert (stored.actual_impressions, stored.actual_clicks) == (1000, 37)
 
