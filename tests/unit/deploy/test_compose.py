@@ -215,8 +215,8 @@ def test_what_families_may_be_told_is_by_default_what_the_settings_say() -> None
     for match in variables():
         if match["name"].startswith(("FACE_", "CTR_")) and not match["name"].endswith("_PORT"):
             value = getattr(defaults, match["name"].lower())
-            said = ",".join(map(str, value)) if isinstance(value, tuple) else "" if value is None else str(value)
-            assert match["text"] == said, match["name"]
+            listed = ",".join(map(str, value)) if isinstance(value, tuple) else value
+            assert match["text"] == ("" if listed is None else str(listed)), match["name"]
 
 
 def test_every_part_that_stays_up_has_a_health_check() -> None:
