@@ -27,18 +27,24 @@ Counts = tuple[int, int]
 SETTLED = SQL("greatest(o.ended_at + %(maturity)s, o.known_at)")
 
 #: Revisions that another one has overtaken by the time they are final say nothing. What is left of each key are
-#: differences between one count and the next, in the order of time.
+#: differences between one count and the next, in the order of time. Most keys are never restated: those need no
+#: order, and a large advertiser's are a million.
 _CHANGES = SQL(
     """
-    with revisions as (
+    with revisions as materialized (
         select o.clip_id, o.key, o.revision, o.impressions, o.clicks, {settled} as settled
         from clip_outcomes o
         where o.clip_id in ({clips}) and o.ended_at <= %(until)s - %(maturity)s and o.known_at <= %(until)s
+    ), restated as materialized (
+        select distinct key from revisions where revision > 1
     ), overtaken as (
         select *, min(settled) over (
             partition by key order by revision rows between 1 following and unbounded following) as next_settled
-        from revisions
+        from revisions where key in (select key from restated)
     ), changes as (
+        select clip_id, settled, impressions, clicks
+        from revisions r where not exists (select from restated x where x.key = r.key)
+        union all
         select clip_id, settled,
             impressions - lag(impressions, 1, 0::bigint) over by_key as impressions,
             clicks - lag(clicks, 1, 0::bigint) over by_key as clicks
