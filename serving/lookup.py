@@ -57,6 +57,7 @@ class Lookup(Generic[K, V]):
         self._next: list[K] = []
         self._reader: asyncio.Task[None] | None = None
         self._not_before = 0.0
+        self._reading = False
         self._changed: set[K] = set()
 
     def known(self, key: K) -> Entry[V] | None:
@@ -73,12 +74,17 @@ class Lookup(Generic[K, V]):
 
     def forget(self, keys: Collection[K]) -> None:
         """These have changed: they are read again when they are asked for."""
-        self._changed.update(keys)
+        if self._reading:
+            self._changed.update(keys)
         for key in keys:
             self._entries.pop(key, None)
 
-    async def get(self, keys: Collection[K]) -> dict[K, V | None]:
+    async def get(self, keys: Collection[K], *, patience: float | None = None) -> dict[K, V | None]:
         """The value of each key, None where there is none.
+
+        Args:
+            keys: of what is asked.
+            patience: how long to wait at most where something was not read lately; None: as long as for any.
 
         Raises:
             DatabaseUnavailable: it is away (or does not answer in time), and a key was not read lately.
@@ -86,12 +92,17 @@ class Lookup(Generic[K, V]):
         found = {key: entry for key in keys if (entry := self.known(key))}
         missing = [key for key in keys if key not in found]
         if missing:
+            wait = self._patience if patience is None or self._usable(missing) else patience
             try:
-                async with asyncio.timeout(self._patience):
+                async with asyncio.timeout(wait):
                     found |= await self._ask(missing)
             except (TimeoutError, DatabaseUnavailable) as error:
                 found |= self._stale_ones(missing, error)
         return {key: found[key].value for key in keys}
+
+    def _usable(self, keys: Collection[K]) -> bool:
+        oldest = time.monotonic() - self._stale
+        return all((entry := self._entries.get(key)) and entry.read_at > oldest for key in keys)
 
     def _stale_ones(self, keys: Collection[K], error: BaseException) -> dict[K, Entry[V]]:
         oldest = time.monotonic() - self._stale
@@ -127,7 +138,7 @@ class Lookup(Generic[K, V]):
 
     async def _read_and_tell(self, keys: list[K]) -> None:
         futures = [self._waiting.pop(key) for key in keys]
-        self._changed.clear()
+        self._reading = True
         try:
             values = await asyncio.get_running_loop().run_in_executor(self._pool, self._read, keys)
         except Exception as error:  # noqa: BLE001 - whatever it is, those who wait are told
@@ -138,10 +149,13 @@ class Lookup(Generic[K, V]):
                     future.set_exception(error)
                     future.exception()  # a request that left does not hear it: no complaint about that
             return
+        finally:
+            self._reading = False
+            changed, self._changed = self._changed, set()
         now = time.monotonic()
         for key, future in zip(keys, futures, strict=True):
             entry = Entry(values.get(key), now)
-            if key not in self._changed:  # while it was being read
+            if key not in changed:  # while it was being read
                 self._remember(key, entry)
             if not future.done():
                 future.set_result(entry)

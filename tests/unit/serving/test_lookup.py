@@ -170,3 +170,35 @@ def test_memory_is_bounded_and_the_oldest_goes(source: Source, pool: ThreadPoolE
         assert len(squares._entries) == MAX_ENTRIES
 
     asyncio.run(run())
+
+
+def test_what_changes_while_nothing_is_read_is_not_kept(source: Source, pool: ThreadPoolExecutor) -> None:
+    async def run() -> None:
+        squares = lookup(source, pool)
+        squares.forget(range(1000))
+        assert not squares._changed, "a service that only learns of clips must not grow"
+        assert await squares.get([2]) == {2: 4}
+        squares.forget([2])
+        assert squares.known(2) is None
+
+    asyncio.run(run())
+
+
+def test_what_was_never_read_may_be_waited_for_longer_than_what_was(
+    source: Source, pool: ThreadPoolExecutor
+) -> None:
+    async def run() -> None:
+        squares = lookup(source, pool, fresh=0, patience=0.05)
+        source.slow.clear()
+        waiting = asyncio.create_task(squares.get([3], patience=5))
+        await asyncio.sleep(0.2)
+        assert not waiting.done()
+        source.slow.set()
+        assert await waiting == {3: 9}
+        source.slow.clear()
+        began = time.monotonic()
+        assert await squares.get([3], patience=5) == {3: 9}, "what was read before, rather than wait"
+        assert time.monotonic() - began < 1
+        source.slow.set()
+
+    asyncio.run(run())
