@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from config.errors import InputError
+from config.errors import DatabaseError, DatabaseUnavailable, InputError
 from config.settings import Settings
 from serving.ctr_question import Past
+from serving.shipper import RowsRefused
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 POOL_SIZE = 4
 CONNECT_SECONDS = 2
+#: An import, or the sweep after somebody was forgotten, holds the tables for a while: who waits longer is told
+#: that the database is away, so that no thread of the service hangs on it.
+LOCK_SECONDS = 2.0
 #: What becomes of an outcome that was kept on disk, where the database says no to it.
 REFUSED = {
     "conflict": "it stands for other counts (send `replace` to restate them), or another clip, span or place",
@@ -39,13 +44,26 @@ class ClipDatabase:
         """Made when it is first used: nothing connects before."""
         from storage.database import make_engine
 
-        return make_engine(self._settings, pool_size=POOL_SIZE, connect_seconds=CONNECT_SECONDS)
+        return make_engine(
+            self._settings,
+            pool_size=POOL_SIZE,
+            connect_seconds=CONNECT_SECONDS,
+            lock_seconds=LOCK_SECONDS,
+        )
 
     def clips(self, ids: Sequence[str], at: datetime | None = None) -> Mapping[str, Row]:
         """What was known of clips at a moment (default: now), with past counts; unknown ones are absent."""
         from storage.clips import clip_inputs
 
-        return clip_inputs(self.engine, list(ids), at or datetime.now(UTC), self._maturity)
+        with _not_locked():
+            return clip_inputs(self.engine, list(ids), at or datetime.now(UTC), self._maturity)
+
+    def described(self, ids: Sequence[str]) -> Mapping[str, Row]:
+        """What is known of clips now, without past counts; unknown ones are absent."""
+        from storage.clips import described
+
+        with _not_locked():
+            return described(self.engine, list(ids), datetime.now(UTC))
 
     def past(self, keys: Sequence[Past], at: datetime | None = None) -> Mapping[Past, tuple[int, int]]:
         """(impressions, clicks) of clips, creators and advertisers as known at a moment (default: now)."""
@@ -55,20 +73,23 @@ class ClipDatabase:
             [one for kind, one in keys if kind == wanted] for wanted in ("creator", "advertiser", "clip")
         )
         moment = at or datetime.now(UTC)
-        found = history(self.engine, creators, advertisers, clips, moment, self._maturity)
+        with _not_locked():
+            found = history(self.engine, creators, advertisers, clips, moment, self._maturity)
         return {(kind, one): counts for kind, those in found.items() for one, counts in those.items()}
 
     def save_clips(self, rows: Sequence[Row], now: datetime) -> list[str]:
         """Save what is new or changed of clips; what became of each."""
         from storage.clips import save_clips
 
-        return save_clips(self.engine, rows, now, settings=self._settings)
+        with _not_locked():
+            return save_clips(self.engine, rows, now, settings=self._settings)
 
     def save_outcomes(self, rows: Sequence[Row], now: datetime) -> list[str]:
         """Save outcomes; what became of each."""
         from storage.clip_outcomes import save_outcomes
 
-        return save_outcomes(self.engine, rows, now, settings=self._settings)
+        with _not_locked():
+            return save_outcomes(self.engine, rows, now, settings=self._settings)
 
     def close(self) -> None:
         """Let the connections go."""
@@ -76,19 +97,31 @@ class ClipDatabase:
             self.engine.dispose()
 
 
+@contextmanager
+def _not_locked() -> Iterator[None]:
+    """DatabaseUnavailable in place of the error that a lock was waited for in vain."""
+    try:
+        yield
+    except DatabaseError as error:
+        if "lock timeout" not in error.message:
+            raise
+        raise DatabaseUnavailable("The tables are locked by an import or an erasure.") from error
+
+
 def take_outcomes(settings: Settings) -> Callable[[list[Row]], int]:
     """The function by which outcomes that were kept on disk reach the database.
 
-    It raises InputError when one of them is refused: the queue then halves the rows until it has that one
-    alone, and sets it aside with the reason. The others are stored meanwhile, and known again by their keys.
+    It raises RowsRefused where some are refused; the others are stored.
     """
     database = ClipDatabase(settings)
 
     def insert(rows: list[Row]) -> int:
         statuses = database.save_outcomes([from_line(row) for row in rows], datetime.now(UTC))
-        for row, status in zip(rows, statuses, strict=True):
-            if status in REFUSED:
-                raise InputError(refusal(row, status))
+        refused = [
+            (row, refusal(row, status)) for row, status in zip(rows, statuses, strict=True) if status in REFUSED
+        ]
+        if refused:
+            raise RowsRefused(refused)
         return statuses.count("new")
 
     return insert

@@ -24,7 +24,9 @@ FRESH_PAST_SECONDS = 60.0
 #: While the database is away, clips that were asked about this lately are answered.
 STALE_SECONDS = 900.0
 PATIENCE_SECONDS = 4.0
-#: An inline question does without past counts rather than wait longer.
+#: An inline question does without past counts rather than wait longer, and one that names a clip with those
+#: that were read lately. Those of a large advertiser take the database a second, so they are read for all its
+#: clips at once and seldom.
 PAST_PATIENCE_SECONDS = 0.25
 
 
@@ -32,7 +34,11 @@ class ClipReader(Protocol):
     """The part of :class:`serving.ctr_database.ClipDatabase` that is read here."""
 
     def clips(self, ids: Sequence[str], at: datetime | None = None) -> Mapping[str, dict[str, Any]]:
-        """What was known of clips at a moment; None: now."""
+        """What was known of clips at a moment, with past counts; None: now."""
+        ...
+
+    def described(self, ids: Sequence[str]) -> Mapping[str, dict[str, Any]]:
+        """What is known of clips now, without past counts."""
         ...
 
     def past(self, keys: Sequence[Past], at: datetime | None = None) -> Mapping[Past, tuple[int, int]]:
@@ -47,7 +53,7 @@ class Knowledge:
         self._database = database
         self._pool = pool
         self.clips: Lookup[str, dict[str, Any]] = Lookup(
-            database.clips,
+            database.described,
             pool,
             fresh_seconds=FRESH_SECONDS,
             stale_seconds=STALE_SECONDS,
@@ -95,8 +101,10 @@ class Knowledge:
             named = [question for question in group if not is_inline(question)]
             inline = [question for question in group if is_inline(question)]
             # first: what is asked by name becomes inline when it is complete
-            await self._add_past(inline, at)
+            await self._add_past(inline, at, PAST_PATIENCE_SECONDS)
             unknown += [id(question) for question in await self._add_clips(named, at)]
+            if at is None and not unknown:
+                await self._add_past(named, at, PATIENCE_SECONDS)
         if unknown:
             raise _unknown([at for at, one in enumerate(questions) if id(one) in unknown], questions, path)
 
@@ -120,17 +128,18 @@ class Knowledge:
                 unknown.append(question)
             else:
                 given = {name: value for name, value in question.items() if value is not None}
+                question.clear()
                 question.update({**known, **given})
         return unknown
 
-    async def _add_past(self, questions: Sequence[Question], at: datetime | None) -> None:
+    async def _add_past(self, questions: Sequence[Question], at: datetime | None, patience: float) -> None:
         """Fill in past counts. Without the database they stay unknown: an answer is worth more than them."""
         keys = list(dict.fromkeys(key for question in questions for key in missing_past(question)))
         if not keys:
             return
         try:
             if at is None:
-                found: Mapping[Past, tuple[int, int] | None] = await self.past.get(keys)
+                found: Mapping[Past, tuple[int, int] | None] = await self.past.get(keys, patience=patience)
             else:
                 found = await self._read(self._database.past, keys, at)
         except (DatabaseUnavailable, TimeoutError):

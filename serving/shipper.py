@@ -26,6 +26,14 @@ SEGMENT_BYTES = 4 * 1024 * 1024
 LONGEST_WAIT_SECONDS = 10.0
 
 
+class RowsRefused(InputError):
+    """Some rows can never be stored, each with the reason why; all others of the batch are stored."""
+
+    def __init__(self, refused: Sequence[tuple[Row, str]]) -> None:
+        super().__init__(refused[0][1])
+        self.refused = list(refused)
+
+
 class ShipperFigures(Protocol):
     """What the shipper counts."""
 
@@ -139,6 +147,9 @@ class Shipper:
             return []
         try:
             insert(rows)
+        except RowsRefused as error:
+            self._metrics.shipped.inc(len(rows) - len(error.refused))
+            return error.refused
         except Exception as error:
             if not is_about_the_data(error):
                 raise

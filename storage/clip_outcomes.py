@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from config.errors import InputError
 from config.settings import Settings
 from storage.copying import cursor
-from storage.database import transaction
+from storage.database import lock_names, transaction
 from storage.erasure import erased_while_adding
 
 #: What a key stands for; no revision may say otherwise.
@@ -26,9 +26,8 @@ FORGOTTEN = "forgotten"
 CLOCK_SLACK = timedelta(hours=1)
 LARGEST = 2**53
 
-_LOCK = (
-    "select pg_advisory_xact_lock(hashtextextended('outcome:' || k, 0)) from unnest(%s::text[]) k order by k"
-)
+#: An import is waited for before anything is read (see storage/clip_bulk.py).
+_AFTER_IMPORTS = "lock table clip_outcomes in row exclusive mode"
 _NAMES = SQL(", ").join(map(Identifier, COLUMNS))
 _KNOWN = SQL(
     "select distinct on (key) {} from clip_outcomes where key = any(%s::text[]) order by key, revision desc"
@@ -67,7 +66,8 @@ def save_outcomes(
     checked = [_checked(number, row, now) for number, row in enumerate(rows)]
     keys = sorted({row["key"] for row in checked})
     with transaction(engine) as connection, cursor(connection) as cur:
-        cur.execute(_LOCK, (keys,))
+        cur.execute(_AFTER_IMPORTS)
+        lock_names(connection, "clip_outcomes", keys)
         clips = dict(cur.execute(_CLIPS, (sorted({row["clip_id"] for row in checked}),)).fetchall())
         creators = sorted({creator for creator in clips.values() if creator is not None})
         erased = erased_while_adding(connection, settings, creators) if settings is not None else set()

@@ -16,7 +16,7 @@ from config.errors import InputError
 from config.settings import Settings
 from storage.copying import cursor
 from storage.ctr_history import Counts, Who, past
-from storage.database import transaction
+from storage.database import lock_names, transaction
 from storage.erasure import erased_while_adding
 from storage.tables import Clip
 
@@ -24,10 +24,9 @@ from storage.tables import Clip
 FIELDS: tuple[str, ...] = tuple(c.name for c in Clip.__table__.columns if c.name not in ("id", "known_at"))
 _KINDS = {c.name: c.type.python_type for c in Clip.__table__.columns if c.name in FIELDS}
 _COLUMNS = SQL(", ").join(map(Identifier, FIELDS))
-#: Clips are saved one after the other, in one order, so that of two writers none loses the other's fields.
-_LOCK = (
-    "select pg_advisory_xact_lock(hashtextextended('clip:' || id, 0)) from unnest(%s::text[]) id order by id"
-)
+#: Clips are saved one after the other, in one order, so that of two writers none loses the other's fields. An
+#: import is waited for before anything is read (see storage/clip_bulk.py).
+_AFTER_IMPORTS = "lock table clips in row exclusive mode"
 _LATEST = SQL(
     """
     select distinct on (id) id, known_at, {} from clips where id = any(%s::text[]) order by id, known_at desc
@@ -76,7 +75,8 @@ def save_clips(
     with transaction(engine) as connection, cursor(connection) as cur:
         creators = sorted({row["creator_id"] for row in checked if row["creator_id"] is not None})
         erased = erased_while_adding(connection, settings, creators) if settings is not None else set()
-        cur.execute(_LOCK, (ids,))
+        cur.execute(_AFTER_IMPORTS)
+        lock_names(connection, "clips", ids)
         known = {row["id"]: row for row in _dicts(cur, _LATEST, (ids,))}
         statuses, added = [], []
         for row in checked:
@@ -121,6 +121,18 @@ def clip_inputs(
             counts |= history_fields(who, found[who].at(name, at))  # type: ignore[index]
         inputs[clip_id] = {"clip_id": clip_id, **clip, **counts}
     return inputs
+
+
+def described(engine: Engine, clip_ids: Sequence[str], at: datetime) -> dict[str, dict[str, Any]]:
+    """``clip_id`` and :data:`FIELDS` of clips as known at ``at``: :func:`clip_inputs` without the counts, which
+    are dear where an advertiser has many.
+
+    Raises:
+        DatabaseUnavailable: the server cannot be reached.
+    """
+    with transaction(engine) as connection, cursor(connection) as cur:
+        clips = _dicts(cur, _KNOWN_AT, (sorted(set(clip_ids)), at))
+    return {clip["id"]: {"clip_id": clip.pop("id"), **clip} for clip in clips}
 
 
 def history(

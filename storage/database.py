@@ -6,7 +6,8 @@ No message ever holds a password: it names ``host:port``, and the server's own f
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
@@ -24,17 +25,27 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 5
 #: SQLSTATE classes and codes of a server that is away, starting or stopping.
 AWAY = ("08", "57P01", "57P02", "57P03", "53300")
+#: How many locks stand for all names of a kind: the server's table of locks holds some thousands in all.
+LOCK_SLOTS = 1024
 #: A server that vanished without a word (power, network) is noticed after some 15 s, not after hours.
 KEEPALIVE = {
     "keepalives_idle": 5, "keepalives_interval": 3, "keepalives_count": 3, "tcp_user_timeout": 15_000,
 }  # fmt: skip
 
 
-def make_engine(settings: Settings, *, pool_size: int = 5, connect_seconds: int = CONNECT_SECONDS) -> Engine:
+def make_engine(
+    settings: Settings,
+    *,
+    pool_size: int = 5,
+    connect_seconds: int = CONNECT_SECONDS,
+    lock_seconds: float | None = None,
+) -> Engine:
     """An engine on the platform's own database: UTC, short connect time-out, dead connections replaced.
 
-    Nothing is connected yet; the caller disposes of it.
+    Nothing is connected yet; the caller disposes of it. A statement that waits longer than ``lock_seconds`` for
+    a lock is given up, with DatabaseError.
     """
+    patience = "" if lock_seconds is None else f" -c lock_timeout={round(lock_seconds * 1000)}"
     return create_engine(
         settings.database_url(),
         pool_pre_ping=True,
@@ -43,7 +54,7 @@ def make_engine(settings: Settings, *, pool_size: int = 5, connect_seconds: int 
         pool_timeout=30,
         connect_args={
             "connect_timeout": connect_seconds,
-            "options": "-c timezone=UTC",
+            "options": f"-c timezone=UTC{patience}",
             "application_name": "assay",
             **KEEPALIVE,
         },
@@ -172,6 +183,18 @@ def _lock(connection: Connection, engine: Engine, name: str, wait_seconds: float
 def lock_key(name: str) -> int:
     """The signed 64-bit key of a lock's name."""
     return int.from_bytes(hashlib.sha256(f"assay:{name}".encode()).digest()[:8], "big", signed=True)
+
+
+def lock_names(connection: Connection, kind: str, names: Iterable[str]) -> None:
+    """Lock ``names`` of a kind until the transaction ends: who locks the same ones waits. A few names share a
+    lock, and locks are taken in one order, so that nobody waits in a circle.
+    """
+    slots = sorted({zlib.crc32(name.encode()) % LOCK_SLOTS for name in names})
+    wanted = {"kind": zlib.crc32(kind.encode()) - 2**31, "slots": slots}
+    connection.execute(
+        text("select pg_advisory_xact_lock(:kind, slot) from unnest(cast(:slots as int[])) slot order by slot"),
+        wanted,
+    )
 
 
 def migrate(settings: Settings, revision: str = "head") -> None:

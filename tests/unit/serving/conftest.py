@@ -284,6 +284,9 @@ class ClipsDouble:
         self.asked += [(one, at) for one in ids]
         return {one: dict(self.known[one]) for one in ids if one in self.known}
 
+    def described(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        return self.clips(ids)
+
     def past(
         self, keys: Sequence[tuple[str, str]], at: datetime | None = None
     ) -> dict[tuple[str, str], tuple[int, int]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from config.errors import DatabaseUnavailable
 from models.ctr.heuristic import heuristic_rate
 from serving.ctr_schema import EXAMPLE_QUESTION, MAX_CLIPS
 from tests.clicks_world import FEATURES, PAST, tiny_ctr_predictor
@@ -131,6 +132,29 @@ def test_past_counts_that_are_left_out_come_from_the_platform(ctr: Any) -> None:
     assert (rows[0]["inputs"]["creator_impressions"], rows[0]["inputs"]["creator_clicks"]) == (9000, 300)
     unseen = ctr.predict(**FEATURES | {"creator_id": "nobody"})
     assert unseen.status_code == 200
+
+
+def test_past_counts_of_an_advertiser_are_read_once_for_all_its_clips(ctr: Any) -> None:
+    bare = {name: value for name, value in KNOWN.items() if name not in PAST}
+    ctr.clips.known |= {"c-1": bare, "c-2": bare | {"creator_id": "other"}}
+    ctr.clips.counts = {("advertiser", FEATURES["advertiser_id"]): (20_000, 500)}
+    for clip in ("c-1", "c-2", "c-1"):
+        assert ctr.predict(clip_id=clip, creator_impressions=None).status_code == 200
+    asked = [name for name, _ in ctr.clips.asked]
+    assert asked.count(f"advertiser:{FEATURES['advertiser_id']}") == 1
+    assert asked.count("creator:other") == 1
+    known = [row["inputs"].get("advertiser_impressions") for row in ctr.shipped()]
+    assert known == [20_000] * 3
+
+
+def test_a_clip_is_answered_where_past_counts_cannot_be_read(ctr: Any) -> None:
+    ctr.clips.known["c-1"] = {name: value for name, value in KNOWN.items() if name not in PAST}
+
+    def gone(keys: Any, at: Any = None) -> Any:
+        raise DatabaseUnavailable("PostgreSQL is away.")
+
+    ctr.parts.knowledge.past._read = gone
+    assert ctr.predict(clip_id="c-1").status_code == 200
 
 
 def test_a_question_about_the_past_is_answered_by_what_was_known_then(ctr: Any) -> None:
