@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib
 import json
 import platform
@@ -99,6 +100,20 @@ def markdown(results: dict[str, dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def keep(name: str, result: dict[str, Any]) -> None:
+    """Put one benchmark's figures among those that are kept, whoever measures another one meanwhile."""
+    with STATE.open("a+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        results = json.loads(file.read() or "{}")
+        results[name] = result
+        file.seek(0)
+        file.truncate()
+        file.write(json.dumps(results, indent=1) + "\n")
+        file.flush()
+        RESULTS.write_text(markdown({key: results[key] for key in BENCHMARKS if key in results}))
+
+
 def main(names: list[str]) -> int:
     """Measure ``names`` (all when empty); 2 for an unknown one."""
     unknown = [name for name in names if name not in BENCHMARKS]
@@ -108,13 +123,11 @@ def main(names: list[str]) -> int:
         )
         return 2
     console = Console()
-    results = json.loads(STATE.read_text()) if STATE.exists() else {}
     for name in names or BENCHMARKS:
         console.print(f"[dim]measuring {name} ...[/dim]")
-        results[name] = measure(name)
-        console.print(table(name, results[name]))
-        STATE.write_text(json.dumps(results, indent=1) + "\n")
-        RESULTS.write_text(markdown({key: results[key] for key in BENCHMARKS if key in results}))
+        result = measure(name)
+        console.print(table(name, result))
+        keep(name, result)
     return 0
 
 
