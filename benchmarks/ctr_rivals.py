@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from models.viral.text import title_columns
+from models.titles import title_columns
 
 SEED = 7
 

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from cli.file_evaluation import read_rows
+from models.columns import TIME, epoch_us, take_rows
 from models.comparison import compare_losses
 from models.family import get_family
 from models.metrics import measure
@@ -24,7 +25,7 @@ from models.viral.features import FEATURES, feature_matrix, feature_row
 from models.viral.labels import class_index
 from models.viral.options import ViralOptions
 from models.viral.predictor import ViralPredictor
-from models.viral.schema import INPUT_SCHEMA, TIME, epoch_us, take_rows
+from models.viral.schema import INPUT_SCHEMA
 from models.viral.split import latest_videos
 from models.viral.training import fit
 

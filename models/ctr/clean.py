@@ -11,11 +11,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from models.columns import TIME
+from models.convert import convert, hashed_ids, rejected_rows, texts, wanted_type
 from models.ctr.aliases import WHEN, require_for_import, resolve_columns
 from models.ctr.moments import spans, times
-from models.ctr.schema import CLIP_FIELDS, OUTCOME_SCHEMA, TIME
+from models.ctr.schema import CLIP_FIELDS, OUTCOME_SCHEMA
 from models.family import Rejected
-from models.viral.convert import convert, hashed_ids, texts
 
 EARLIEST = datetime(2005, 1, 1, tzinfo=UTC)
 #: Parts of the content that names a clip which has no id.
@@ -60,7 +61,7 @@ def clean(
             good[row] = False
     elif as_of is None:
         outcomes = _set(outcomes, "key", pa.nulls(table.num_rows, pa.string()))
-    return outcomes.filter(pa.array(good)).cast(OUTCOME_SCHEMA), _rejected(
+    return outcomes.filter(pa.array(good)).cast(OUTCOME_SCHEMA), rejected_rows(
         table, reasons, np.flatnonzero(~good)
     )
 
@@ -76,7 +77,7 @@ def _converted(raw: Mapping[str, Any], rows: int, reasons: list[list[str]]) -> p
             continue
         converted[field.name] = convert(raw[field.name], field.type)
         lost = pc.and_(pc.is_null(converted[field.name]), pc.is_valid(texts(raw[field.name])))
-        _note(reasons, np.flatnonzero(lost), f"{field.name} is not {_wanted(field.type)}")
+        _note(reasons, np.flatnonzero(lost), f"{field.name} is not {wanted_type(field.type)}")
     if "impressions" not in raw:
         converted["impressions"] = pa.array(np.ones(rows, np.int64))
     when = {name: raw[name] for name in ("started_at", "ended_at", *WHEN) if name in raw}
@@ -171,16 +172,6 @@ def _superseded(outcomes: pa.Table, good: np.ndarray) -> list[int]:
     return earlier
 
 
-def _rejected(table: pa.Table, reasons: list[list[str]], rows: np.ndarray) -> list[Rejected]:
-    if not len(rows):
-        return []
-    values = table.take(pa.array(rows)).to_pylist()
-    return [
-        Rejected(row=int(row) + 1, reason="; ".join(dict.fromkeys(reasons[row])), values=value)
-        for row, value in zip(rows, values, strict=True)
-    ]
-
-
 def _note(reasons: list[list[str]], rows: Any, reason: str) -> None:
     for row in rows:
         reasons[row].append(reason)
@@ -188,11 +179,3 @@ def _note(reasons: list[list[str]], rows: Any, reason: str) -> None:
 
 def _set(table: pa.Table, name: str, values: Any) -> pa.Table:
     return table.set_column(table.schema.get_field_index(name), name, values)
-
-
-def _wanted(kind: pa.DataType) -> str:
-    if kind == TIME:
-        return "a date or time"
-    if kind == pa.bool_():
-        return "true or false"
-    return "a whole number" if pa.types.is_integer(kind) else "a number"

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from config.errors import InputError
+from models.columns import take_rows
 from models.ctr import interval
 from models.ctr.features import PLACES, feature_matrix
 from models.ctr.heuristic import heuristic_rate
@@ -21,7 +22,6 @@ from models.ctr.options import BANDS, CtrOptions
 from models.ctr.predictor import CtrPredictor
 from models.family import Evaluation
 from models.metrics import CALIBRATION_BINS, bootstrap, calibration_bins, group_sums
-from models.viral.schema import take_rows
 
 _CONFIDENCE = 0.95
 #: Rows that the importance of features is taken from.

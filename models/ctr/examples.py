@@ -10,15 +10,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from models.columns import TIME, conform, epoch_us, take_rows
 from models.ctr.history import past_counts
 from models.ctr.labels import band_names
 from models.ctr.options import CtrOptions
-from models.ctr.schema import EXAMPLE_SCHEMA, OUTCOME_SCHEMA, TIME
+from models.ctr.schema import EXAMPLE_SCHEMA, OUTCOME_SCHEMA
 from models.ctr.split import SPLIT_SALT, hashed_entities, latest_entities
 from models.ctr.validate import flags
 from models.family import TEST, TRAIN, VALID, Window
 from models.splits import assign_split
-from models.viral.schema import conform, epoch_us, take_rows
 
 VALID_OF_TRAIN = 0.2
 #: Where rows have no time, all are of this one.

@@ -16,14 +16,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from models.columns import conform, epoch_us, time_us
 from models.ctr.encoding import CATEGORIES, Encoding, encode, encode_column
 from models.ctr.level import DAY_US, Level
 from models.ctr.schema import INPUT_SCHEMA
 from models.ctr.spread import Spread, log_odds
 from models.ctr.text import FIELDS, HEADS, TextScores
-from models.viral.features import time_us
-from models.viral.schema import conform, epoch_us
-from models.viral.text import TITLE_COUNTS, title_columns, title_counts
+from models.titles import TITLE_COUNTS, title_columns, title_counts
 
 NAN = float("nan")
 NUMBERS = (

@@ -11,9 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from models.columns import epoch_us, microseconds
 from models.ctr.options import CtrOptions
-from models.viral.labels import microseconds
-from models.viral.schema import epoch_us
 
 WHO = {"clip": "clip_id", "creator": "creator_id", "advertiser": "advertiser_id"}
 

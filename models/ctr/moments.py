@@ -9,9 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from models.ctr.schema import TIME
-from models.viral.convert import convert, texts
-from models.viral.schema import epoch_us
+from models.columns import TIME, epoch_us
+from models.convert import convert, texts
 
 HOUR, DAY, WEEK = (np.int64(hours * 3_600_000_000) for hours in (1, 24, 168))
 

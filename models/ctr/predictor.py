@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from config.errors import ModelInvalid, SettingsError
+from models.booster import FastBooster
 from models.ctr import interval
 from models.ctr.calibration import Calibration, pasts
 from models.ctr.encoding import CATEGORIES
@@ -22,7 +23,6 @@ from models.ctr.linear import TERMS, offsets, terms
 from models.ctr.options import BANDS, CtrOptions
 from models.ctr.spread import Spread
 from models.ctr.text import BUCKETS, FIELDS, HEADS, TextScores
-from models.viral.booster import FastBooster
 
 FORMAT = 1
 TREES_FILE, WORDS_FILE, FACTS_FILE = "model.txt", "words.npy", "model.json"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-TIME = pa.timestamp("us", tz="UTC")
+from models.columns import TIME
 
 #: What is known of a clip. An absent value is null, never zero.
 CLIP_FIELDS = [

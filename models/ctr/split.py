@@ -7,10 +7,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from config.errors import InputError
+from models.columns import epoch_us, take_rows
 from models.ctr.options import CtrOptions
 from models.family import TEST, TRAIN
 from models.splits import BUCKETS, bucket, rows_by_role
-from models.viral.schema import epoch_us, take_rows
 
 #: Part of every entity's side for ever: not to be changed.
 SPLIT_SALT = "ctr"

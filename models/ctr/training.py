@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from config.errors import TrainingError
+from models.columns import epoch_us, take_rows
 from models.ctr.calibration import fit_calibration
 from models.ctr.encoding import CATEGORIES, PRIOR_ROWS, fit_encoding
 from models.ctr.features import FEATURES, Fitted, feature_matrix
@@ -27,7 +28,6 @@ from models.ctr.predictor import CtrPredictor
 from models.ctr.spread import PRIOR_PHI, PRIOR_RATE, Spread, fit_spread, sigmoid
 from models.ctr.text import FIELDS, TextScores
 from models.ctr.text_fit import fit_text, text_matrix
-from models.viral.schema import epoch_us, take_rows
 
 FOLDS = 5
 #: With fewer rows no words are weighed, and no trees grown: the base rate and ids is all that they can carry.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-TIME = pa.timestamp("us", tz="UTC")
+from models.columns import TIME
 
 EXAMPLE_SCHEMA = pa.schema(
     [

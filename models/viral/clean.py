@@ -10,10 +10,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from models.columns import epoch_us
+from models.convert import convert, hashed_ids, rejected_rows, texts, wanted_type
 from models.family import Rejected
 from models.viral.aliases import PICTURE_LINKS, resolve_columns
-from models.viral.convert import convert, hashed_ids, texts
-from models.viral.schema import SNAPSHOT_SCHEMA, TIME, epoch_us
+from models.viral.schema import SNAPSHOT_SCHEMA
 
 EARLIEST, LATEST = datetime(2005, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 #: A file's days have no time of day, so that a video may seem published up to a day after its snapshot.
@@ -43,7 +44,7 @@ def clean(
     reasons: list[list[str]] = [[] for _ in range(table.num_rows)]
     for field, rows in unfit.items():
         for row in rows:
-            reasons[row].append(f"{field} is not {_wanted(field)}")
+            reasons[row].append(f"{field} is not {wanted_type(SNAPSHOT_SCHEMA.field(field).type)}")
     mangled = converted.pop("_mangled")
     for row in np.flatnonzero(mangled):
         reasons[row].append("video_id is an error of a spreadsheet, and no picture link tells the id")
@@ -56,7 +57,7 @@ def clean(
     for row in _superseded(snapshots, good):
         reasons[row].append("another row of the same video and time comes later and wins")
         good[row] = False
-    rejected = _rejected(table, reasons, np.flatnonzero(~good))
+    rejected = rejected_rows(table, reasons, np.flatnonzero(~good))
     return snapshots.filter(pa.array(good)).cast(SNAPSHOT_SCHEMA), rejected
 
 
@@ -141,25 +142,6 @@ def _superseded(snapshots: pa.Table, good: np.ndarray) -> list[int]:
     first, second = order[:-1], order[1:]
     same = (codes[first] == codes[second]) & (times[first] == times[second])
     return [int(row) for row in rows[first[same]]]
-
-
-def _rejected(table: pa.Table, reasons: list[list[str]], rows: np.ndarray) -> list[Rejected]:
-    if not len(rows):
-        return []
-    values = table.take(pa.array(rows)).to_pylist()
-    return [
-        Rejected(row=int(row) + 1, reason="; ".join(dict.fromkeys(reasons[row])), values=value)
-        for row, value in zip(rows, values, strict=True)
-    ]
-
-
-def _wanted(field: str) -> str:
-    kind = SNAPSHOT_SCHEMA.field(field).type
-    if kind == TIME:
-        return "a date or time"
-    if kind == pa.bool_():
-        return "true or false"
-    return "a whole number" if pa.types.is_integer(kind) else "a number"
 
 
 def _truth(column: Any) -> np.ndarray:

@@ -10,13 +10,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from models.columns import TIME, conform, epoch_us, take_rows, time_us
 from models.family import TEST, TRAIN, VALID, Window
 from models.splits import assign_split
-from models.viral.features import time_us
 from models.viral.labels import class_index, outcome_index, previous_index
 from models.viral.options import ViralOptions
 from models.viral.predictions import join_predictions, read_predictions
-from models.viral.schema import EXAMPLE_SCHEMA, SNAPSHOT_SCHEMA, TIME, conform, epoch_us, take_rows
+from models.viral.schema import EXAMPLE_SCHEMA, SNAPSHOT_SCHEMA
 from models.viral.split import latest_videos
 from models.viral.validate import flags
 

@@ -1,14 +1,13 @@
 """Raw rows to the feature matrix: one definition, used in training, in batches and for a single request.
 
 Formulas are written once, against :mod:`models.viral.ops`; counts over titles come from
-:mod:`models.viral.text`. Sizes go through log(1 + x). What is missing is NaN, never zero: the trees learn
+:mod:`models.titles`. Sizes go through log(1 + x). What is missing is NaN, never zero: the trees learn
 a direction for it. No feature looks at anything but the row itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
 
@@ -16,9 +15,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from models.columns import TIME, conform, epoch_us, time_us
+from models.titles import TITLE_COUNTS, category_code, title_columns, title_counts
 from models.viral.ops import NAN, ArrayOps, Ops, ScalarOps
-from models.viral.schema import INPUT_SCHEMA, TIME, conform, epoch_us
-from models.viral.text import TITLE_COUNTS, category_code, title_columns, title_counts
+from models.viral.schema import INPUT_SCHEMA
 
 FEATURE_GROUPS: dict[str, tuple[str, ...]] = {
     "engagement": (
@@ -92,7 +92,6 @@ _NUMBERS = tuple(
 _TRUTHS = tuple(field.name for field in INPUT_SCHEMA if pa.types.is_boolean(field.type))
 _TIMES = tuple(field.name for field in INPUT_SCHEMA if field.type == TIME)
 _DAY, _HOUR = 86_400_000_000.0, 3_600_000_000.0
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ARRAY, _SCALAR = ArrayOps(), ScalarOps()
 
 
@@ -270,12 +269,3 @@ def _floats(column: Any) -> np.ndarray:
     """A numeric or boolean Arrow column as (n,) float64 with NaN for null."""
     numbers = pc.cast(column, pa.float64(), safe=False)
     return np.array(pc.fill_null(numbers, NAN).to_numpy(), dtype=np.float64)
-
-
-def time_us(value: datetime | str) -> float:
-    """Microseconds since 1970 of a datetime (a naive one is UTC) or of ISO 8601 text."""
-    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    span = moment - _EPOCH
-    return float((span.days * 86_400 + span.seconds) * 1_000_000 + span.microseconds)

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 
 import numpy as np
 import pyarrow as pa
 
 from config.errors import InputError
+from models.columns import microseconds
 from models.viral.options import ViralOptions
 
 DAY_US = 86_400_000_000
@@ -28,11 +28,6 @@ class Neighbours:
 
     before: np.ndarray
     after: np.ndarray
-
-
-def microseconds(span: timedelta) -> int:
-    """A span of time in whole microseconds."""
-    return span // timedelta(microseconds=1)
 
 
 def neighbours(

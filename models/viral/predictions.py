@@ -9,8 +9,9 @@ from typing import Any
 import pyarrow as pa
 
 from config.errors import InputError
-from models.viral.convert import convert
-from models.viral.schema import EXAMPLE_SCHEMA, INPUT_SCHEMA, TIME, conform
+from models.columns import TIME, conform
+from models.convert import convert
+from models.viral.schema import EXAMPLE_SCHEMA, INPUT_SCHEMA
 
 ANSWER_SCHEMA = pa.schema(
     [EXAMPLE_SCHEMA.field(n) for n in ("predicted_class", "predicted_score", "predicted_version", "source")]

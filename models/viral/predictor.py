@@ -13,8 +13,8 @@ import numpy as np
 import pyarrow as pa
 
 from config.errors import InputError, ModelInvalid, SettingsError
+from models.booster import FastBooster
 from models.viral.answer import answer
-from models.viral.booster import FastBooster
 from models.viral.calibration import Calibration
 from models.viral.features import FEATURES, feature_matrix, feature_row, feature_rows
 from models.viral.masking import CASES, known_case, known_cases

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pyarrow as pa
-import pyarrow.compute as pc
 
-TIME = pa.timestamp("us", tz="UTC")
+from models.columns import TIME
 
 #: A snapshot of a video as it was seen at ``taken_at``. An absent value is null, never zero.
 SNAPSHOT_SCHEMA = pa.schema(
@@ -60,29 +57,3 @@ EXAMPLE_SCHEMA = pa.schema(
         pa.field("split", pa.string(), nullable=False),
     ]
 )
-
-
-def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """``table`` with exactly the columns of ``schema``: absent ones null, others cast, unknown ones dropped."""
-    columns = []
-    for field in schema:
-        if field.name in table.column_names:
-            column = table[field.name]
-            if column.type != field.type:
-                column = column.cast(field.type)
-        else:
-            column = pa.chunked_array([pa.nulls(table.num_rows, field.type)])
-        columns.append(column)
-    return pa.table(columns, schema=schema)
-
-
-def epoch_us(column: Any) -> Any:
-    """A timestamp column as int64 microseconds since 1970 (nulls stay null)."""
-    return pc.cast(pc.cast(column, TIME), pa.int64())
-
-
-def take_rows(table: pa.Table, rows: Any) -> pa.Table:
-    """Rows of ``table`` by an index or boolean NumPy array."""
-    if rows.dtype == bool:
-        return table.filter(pa.array(rows))
-    return table.take(pa.array(rows))

@@ -6,10 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from models.columns import epoch_us, microseconds, take_rows
 from models.splits import rows_by_role
-from models.viral.labels import microseconds
 from models.viral.options import ViralOptions
-from models.viral.schema import epoch_us, take_rows
 
 #: Shares of the videos where the stable split leaves a role empty.
 VALID_SHARE, TEST_SHARE = 0.15, 0.15

@@ -18,13 +18,13 @@ import numpy as np
 import pyarrow as pa
 
 from config.errors import TrainingError
+from models.columns import epoch_us
 from models.viral.calibration import Calibration, fit_calibration, growth_target
 from models.viral.features import FEATURES, feature_matrix
 from models.viral.labels import class_index
 from models.viral.masking import CASES, hide, known_cases
 from models.viral.options import ViralOptions
 from models.viral.predictor import ViralPredictor
-from models.viral.schema import epoch_us
 
 FEWEST_ROWS = 20
 FOLDS = 5

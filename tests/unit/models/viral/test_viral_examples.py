@@ -9,12 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from config.settings import load_settings
+from models.columns import TIME
 from models.family import Window
 from models.viral import FAMILY
 from models.viral.examples import build, collect, examples_from_rows, source_span
 from models.viral.features import feature_matrix
 from models.viral.options import ViralOptions
-from models.viral.schema import EXAMPLE_SCHEMA, INPUT_SCHEMA, SNAPSHOT_SCHEMA, TIME
+from models.viral.schema import EXAMPLE_SCHEMA, INPUT_SCHEMA, SNAPSHOT_SCHEMA
 from models.viral.split import training_rows
 
 DAY = timedelta(days=1)

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.titles import TITLE_COUNTS, title_columns, title_counts
 from models.viral.features import FEATURE_GROUPS, FEATURES, feature_matrix, feature_row, feature_rows
 from models.viral.schema import INPUT_SCHEMA
-from models.viral.text import TITLE_COUNTS, title_columns, title_counts
 
 counts = st.none() | st.integers(0, 2**53)
 truths = st.none() | st.booleans()

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 
 from config.errors import InputError, ModelInvalid, TrainingError
+from models.booster import FastBooster
 from models.viral import FAMILY
-from models.viral.booster import FastBooster
 from models.viral.features import FEATURES, feature_matrix
 from models.viral.masking import CASES
 from models.viral.options import CLASSES, SCORE_RANGES

@@ -1,15 +1,17 @@
-"""Text or loosely typed columns to the types of the snapshot schema; what does not fit becomes null."""
+"""Text or loosely typed columns to the types of a schema; what does not fit becomes null."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from models.viral.schema import TIME
+from models.columns import TIME
+from models.family import Rejected
 
 _ABSENT = ("", "na", "n/a", "nan", "null", "none", "-")
 _TRUE, _FALSE = ("true", "t", "yes", "y", "1", "1.0"), ("false", "f", "no", "n", "0", "0.0")
@@ -108,3 +110,23 @@ def hashed_ids(*columns: Any) -> Any:
             for row in rows
         ]
     )
+
+
+def wanted_type(kind: pa.DataType) -> str:
+    """What a value of that type is called where one is not."""
+    if kind == TIME:
+        return "a date or time"
+    if kind == pa.bool_():
+        return "true or false"
+    return "a whole number" if pa.types.is_integer(kind) else "a number"
+
+
+def rejected_rows(table: pa.Table, reasons: Sequence[Sequence[str]], rows: np.ndarray) -> list[Rejected]:
+    """The rows of a file's ``table`` with those numbers (from 0), each with its reasons."""
+    if not len(rows):
+        return []
+    values = table.take(pa.array(rows)).to_pylist()
+    return [
+        Rejected(row=int(row) + 1, reason="; ".join(dict.fromkeys(reasons[row])), values=value)
+        for row, value in zip(rows, values, strict=True)
+    ]
