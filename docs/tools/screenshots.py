@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 
 from config.settings import Settings, load_settings
+from demo.ctr_story import EXPERIMENT
 from docs.tools.pages import DOCS
 
 IMAGES = DOCS / "images"
@@ -51,6 +52,18 @@ def take(page: Any, url: str, name: str, *clicks: str) -> None:
     print(f"docs/images/{name}.png")
 
 
+def log_in(page: Any, settings: Settings) -> str:
+    """Log in to the admin pages as the first admin; their address."""
+    address = f"http://127.0.0.1:{settings.admin_port}"
+    page.goto(f"{address}/login")
+    page.fill("input[name=name]", settings.admin_user or "")
+    page.fill(
+        "input[type=password]", settings.admin_password.get_secret_value() if settings.admin_password else ""
+    )
+    page.click("button[type=submit]")
+    return address
+
+
 def main() -> int:
     """Take all of them."""
     from playwright.sync_api import sync_playwright
@@ -69,6 +82,8 @@ def main() -> int:
         take(page, production_run(settings), "mlflow-run", *clicks)
         service = f"http://127.0.0.1:{settings.viral_port}"
         take(page, f"{service}/docs", "viral-api", "text=Predict one video")
+        page.set_viewport_size({"width": 1280, "height": 1250})
+        take(page, f"{log_in(page, settings)}/experiments/{EXPERIMENT}", "experiment")
         browser.close()
     return 0
 
