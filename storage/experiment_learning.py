@@ -26,10 +26,10 @@ _REWARDED = SQL(
     order by rewarded_at, id limit %s
     """
 )
-_MISSED = SQL(
+_CLOSED = SQL(
     """
-    select id::text, variant, propensity, context, null::float8 from experiment_decisions
-    where experiment_id = %s and at > %s and at <= %s and learned = 0 and rewarded_at is null
+    select id::text, variant, propensity, context, reward from experiment_decisions
+    where experiment_id = %s and at > %s and at <= %s and learned = 0
     order by at, id limit %s
     """
 )
@@ -43,7 +43,7 @@ _MARK = SQL(
     """
 )
 #: A decision without a reward could have got one since it was read; then it is not what was learned.
-_MARK_MISSED = SQL(
+_MARK_SILENT = SQL(
     """
     with chosen as (
       select id from experiment_decisions
@@ -99,7 +99,7 @@ def learn(
     teach: Teach,
     *,
     now: datetime,
-    missed: tuple[datetime, datetime] | None = None,
+    closed: tuple[datetime, datetime] | None = None,
     limit: int = 5000,
 ) -> Learned | None:
     """Let ``teach`` learn from decisions that it has not seen, and keep what it came to, in one transaction.
@@ -109,9 +109,9 @@ def learn(
         experiment_id: whose decisions.
         teach: learns; called at most once, and not at all where there is nothing to learn.
         now: goes with the model.
-        missed: decisions made after the first and until the second time that have no reward are learned from as
-            such; None: only rewarded ones are.
-        limit: most decisions of each kind.
+        closed: learn from the decisions made after the first and until the second time, with a reward or none;
+            None: from every rewarded one.
+        limit: most decisions.
 
     Returns:
         None where another process learns now, or a reward came in between: to be tried again later.
@@ -124,19 +124,17 @@ def learn(
             key = lock_key(f"experiment-learning:{experiment_id}")
             if not _scalar(cur, "select pg_try_advisory_xact_lock(%s)", key):
                 return None
-            rewarded = _read(cur, _REWARDED, experiment_id, limit)
-            unrewarded = _read(cur, _MISSED, experiment_id, *missed, limit) if missed else []
-            more = limit in (len(rewarded), len(unrewarded))
-            if not rewarded and not unrewarded:
+            query, span = (_CLOSED, closed) if closed else (_REWARDED, ())
+            rows = _read(cur, query, experiment_id, *span, limit)
+            if not rows:
                 return Learned(0, False, *_known(cur, experiment_id))
             state = _scalar(cur, "select model from experiment_models where experiment_id = %s", experiment_id)
-            taught = teach(None if state is None else bytes(state), [*rewarded, *unrewarded])
-            _mark(cur, _MARK, rewarded)
-            _mark(cur, _MARK_MISSED, unrewarded)
-            number = len(rewarded) + len(unrewarded)
-            kept = cur.execute(_KEEP, (experiment_id, number, taught, now)).fetchone()
+            taught = teach(None if state is None else bytes(state), rows)
+            _mark(cur, _MARK, [row for row in rows if row.reward is not None])
+            _mark(cur, _MARK_SILENT, [row for row in rows if row.reward is None])
+            kept = cur.execute(_KEEP, (experiment_id, len(rows), taught, now)).fetchone()
             version, total = kept or (0, 0)
-            return Learned(number, more, version, total)
+            return Learned(len(rows), len(rows) == limit, version, total)
     except _Changed:
         return None
 

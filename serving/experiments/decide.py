@@ -51,6 +51,8 @@ class Finder:
                     "The database is away and this service has not seen the experiment yet; ask again later.",
                     headers=RETRY_AFTER,
                 ) from None
+        if live is None and name in self._snapshots.unusable:
+            raise Problem(503, "This service cannot read that experiment; see its log.", headers=RETRY_AFTER)
         if live is None:
             raise Problem(404, f"There is no experiment '{name[:100]}'.")
         return live

@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 from config.errors import ExperimentConflict
 from models.experiments.definition import Definition, VariantTally
 from serving.experiments.snapshot import Snapshots
+from serving.experiments.ticker import each
 from storage.copying import cursor
 from storage.database import lock_key, transaction
 from storage.experiment_log import tallies
@@ -47,13 +48,16 @@ class Guard:
         self._changed = changed
 
     def work(self) -> None:
-        """Look once, unless another process looks now."""
+        """Look once, unless another process looks now; one that cannot be judged keeps no other unguarded."""
         with _alone(self._engine) as alone:
             if not alone:
                 return
-            for live in list(self._snapshots.current.values()):
-                if live.state == "running" and live.definition.guardrails:
-                    self.check(live.definition)
+            guarded = [
+                live.definition
+                for live in self._snapshots.current.values()
+                if live.state == "running" and live.definition.guardrails
+            ]
+            each(guarded, self.check)
 
     def check(self, definition: Definition) -> None:
         """Pause the experiment, or put an alarm on record, for each guard-rail that is broken."""

@@ -1,4 +1,9 @@
-"""Contextual bandits learn from the rewards that came in; of several processes one learns at a time."""
+"""Contextual bandits learn from the rewards that came in; of several processes one learns at a time.
+
+Where silence means zero, a decision teaches once its window has closed, rewarded or not. To learn clicks at
+once and their absence a window later would show the bandit hardly anything but clicks for so long: all variants
+look equally good then, and the one that was shown most looks best.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +14,7 @@ from sqlalchemy import Engine
 
 from models.experiments.definition import Definition
 from serving.experiments.snapshot import LiveExperiment, Snapshots
+from serving.experiments.ticker import each
 from storage.experiment_learning import LoggedDecision, Teach, learn
 
 #: A reward that was on its way when its window closed is waited for this long, before silence teaches.
@@ -34,39 +40,33 @@ class Learner:
     ) -> None:
         self._engine, self._snapshots, self._clock = engine, snapshots, clock
         self._learned = learned
-        #: experiment -> silence until then has been learned from, or rewarded: no need to look there again
+        #: experiment -> all decisions until then have been learned from: no need to look there again
         self._done: dict[str, datetime] = {}
 
     def work(self) -> None:
         """Let each learn what there is; what the first failing one raises comes after the others."""
-        faults: list[Exception] = []
-        changed = False
-        for live in list(self._snapshots.current.values()):
-            if live.definition.policy.kind == "contextual" and live.state != "draft":
-                try:
-                    changed |= self._teach(live)
-                except Exception as error:  # noqa: BLE001 - raised below
-                    faults.append(error)
+        contextual = [
+            live
+            for live in self._snapshots.current.values()
+            if live.definition.policy.kind == "contextual" and live.state != "draft"
+        ]
+        each(contextual, self._teach)
+
+    def _teach(self, live: LiveExperiment) -> None:
+        definition, now = live.definition, self._clock()
+        closed = None
+        if definition.reward.missing == "zero":
+            closed = self._done.get(definition.id, EVER), now - self._open_for(definition)
+        changed, more = False, True
+        while more:
+            found = learn(self._engine, definition.id, taught(definition), now=now, closed=closed)
+            if found is None:  # another learns, or a reward came in between: next time
+                break
+            changed, more = changed or found.decisions > 0, found.more
+        if not more and closed is not None:
+            self._done[definition.id] = closed[1]
         if changed:
             self._learned()
-        if faults:
-            raise faults[0]
-
-    def _teach(self, live: LiveExperiment) -> bool:
-        definition, now = live.definition, self._clock()
-        since, until = self._done.get(definition.id, EVER), now - self._open_for(definition)
-        missed = (since, until) if definition.reward.missing == "zero" and until > since else None
-        changed = False
-        while True:
-            found = learn(self._engine, definition.id, taught(definition), now=now, missed=missed)
-            if found is None:
-                return changed
-            changed |= found.decisions > 0
-            if not found.more:
-                break
-        if missed is not None:
-            self._done[definition.id] = until
-        return changed
 
     @staticmethod
     def _open_for(definition: Definition) -> timedelta:

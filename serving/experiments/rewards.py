@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Engine
 
-from config.errors import DatabaseUnavailable
+from config.errors import DatabaseUnavailable, PlatformError
 from models.experiments.definition import Definition
 from serving.experiments.decide import Finder
 from serving.experiments.figures import ExperimentFigures
@@ -77,11 +77,13 @@ def take_rewards(engine: Engine, snapshots: Snapshots, figures: ExperimentFigure
     """The function that brings rewards from disk to the database.
 
     What cannot be used, such as the reward of an unknown decision, is counted and logged: nobody waits for an
-    answer any more.
+    answer any more. Rewards of an experiment that this process cannot read stay on disk.
     """
 
     def take(lines: list[dict[str, Any]]) -> int:
         snapshots.refresh()
+        if unread := snapshots.unusable.intersection(str(line["experiment_id"]) for line in lines):
+            raise PlatformError(f"This service cannot read experiment {min(unread)}: see its log.")
         by_experiment: dict[str, list[NewReward]] = {}
         for line in lines:
             live = snapshots.get(str(line["experiment_id"]))

@@ -130,6 +130,8 @@ class ExperimentService:
         said = self.inbox.complaints()
         if self.decisions.trouble is not None:
             said.append("experiments answer with the control: the database does not take decisions")
+        if unusable := self.snapshots.unusable:
+            said.append(f"experiments that cannot be read: {', '.join(sorted(unusable))}")
         if time.monotonic() - self._fresh_at > STALE_SECONDS:
             said.append("experiments are as they were a while ago: the database does not tell their state")
         said += [

@@ -10,7 +10,7 @@ import logging
 import os
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import numpy as np
 import orjson
 from sqlalchemy import Engine
 
-from config.errors import AssayError
+from config.errors import AssayError, DatabaseError
 from models.experiments.definition import Definition, VariantCounts, parse_definition
 from models.experiments.policy import draw, probabilities, shares, uniform_of
 from storage.experiment_states import StateRow, bandit_model, states
@@ -151,13 +151,19 @@ def variant_counts(
 
 
 class Snapshots:
-    """The experiments of the database, by id. ``current`` is replaced as a whole and never changed."""
+    """The experiments of the database, by id. ``current`` is replaced as a whole and never changed.
+
+    ``unusable`` are those that are there and cannot be read, such as one of a later version of this software.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._lock = threading.Lock()
         self._begun = 0
+        #: what was logged already of those that cannot be used: (experiment, revision or version of its model)
+        self._said: set[tuple[str, int]] = set()
         self.current: Mapping[str, LiveExperiment] = {}
+        self.unusable: frozenset[str] = frozenset()
 
     def get(self, experiment_id: str) -> LiveExperiment | None:
         """What is known of it now."""
@@ -208,13 +214,16 @@ class Snapshots:
         self._begun += 1
         before = self.current
         rows = states(self._engine, {name: live.revision for name, live in before.items()})
-        current, closed = {}, []
+        current, closed, unusable = {}, [], set()
         for row in rows:
             try:
                 current[row.id] = self._renewed(row, before.get(row.id))
-            except Exception:
-                logger.exception("experiment %s cannot be used", row.id)
-        self.current = current
+            except DatabaseError:
+                raise
+            except Exception:  # noqa: BLE001 - one that cannot be used is told, and takes no other with it
+                unusable.add(row.id)
+                self._say_once("experiment %s cannot be used", row.id, row.revision)
+        self.current, self.unusable = current, frozenset(unusable)
         for name, live in before.items():
             if live.bandit is not None and (name not in current or current[name].bandit is not live.bandit):
                 closed.append(live.bandit)
@@ -229,8 +238,8 @@ class Snapshots:
         if row.state != "running" or row.counts is None:
             return LiveExperiment(definition, row.state, row.revision, row.winner)
         if definition.policy.kind == "contextual":
-            bandit = self._bandit(definition, row.model_version, before)
-            return LiveExperiment(definition, row.state, row.revision, row.winner, row.counts, bandit=bandit)
+            base = LiveExperiment(definition, row.state, row.revision, row.winner, row.counts)
+            return self._contextual(base, row.model_version, before)
         fresh = before is None or before.revision != row.revision or before.chances is None
         if (
             not fresh
@@ -249,11 +258,28 @@ class Snapshots:
             sum(counts[0] for counts in row.counts) if thompson else row.revision,
         )
 
-    def _bandit(self, definition: Definition, version: int, before: LiveExperiment | None) -> SharedBandit:
-        if before is not None and before.bandit is not None and before.bandit.version == version:
-            return before.bandit
-        found = bandit_model(self._engine, definition.id) if version else None
-        return SharedBandit(definition, *(found or (0, None)))
+    def _contextual(self, live: LiveExperiment, version: int, before: LiveExperiment | None) -> LiveExperiment:
+        """With its bandit; where that is broken, with the one before, or with equal chances: it goes on."""
+        known = before.bandit if before is not None else None
+        if known is not None and known.version == version:
+            return replace(live, bandit=known)
+        definition = live.definition
+        try:
+            found = bandit_model(self._engine, definition.id) if version else None
+            return replace(live, bandit=SharedBandit(definition, *(found or (0, None))))
+        except DatabaseError:
+            raise
+        except Exception:  # noqa: BLE001 - whatever is wrong with it, there is something to show
+            self._say_once("the bandit of experiment %s cannot be used", definition.id, version)
+        if known is not None:
+            return replace(live, bandit=known)
+        return replace(live, chances=np.full(len(definition.names), 1 / len(definition.names)))
+
+    def _say_once(self, sentence: str, experiment_id: str, version: int) -> None:
+        """Log what is being raised; the database is read twice a second, and would say it each time."""
+        if (experiment_id, version) not in self._said:
+            self._said.add((experiment_id, version))
+            logger.exception(sentence, experiment_id)
 
 
 def _from_disk(kept: Mapping[str, Any]) -> LiveExperiment:

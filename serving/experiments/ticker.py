@@ -4,11 +4,26 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from config.errors import AssayError
 
 logger = logging.getLogger(__name__)
+
+Item = TypeVar("Item")
+
+
+def each(items: Iterable[Item], work: Callable[[Item], None]) -> None:
+    """Do ``work`` for every item; what the first failing one raises comes after the others were done."""
+    faults: list[Exception] = []
+    for item in items:
+        try:
+            work(item)
+        except Exception as error:  # noqa: BLE001 - raised below
+            faults.append(error)
+    if faults:
+        raise faults[0]
 
 
 class Ticker:

@@ -380,6 +380,7 @@ def _harm(world: World, prefix: str = "s") -> None:
 def test_a_contextual_bandit_learns_what_suits_whom(world: World, engine: Engine) -> None:
     world.create(
         policy={"kind": "contextual", "exploration": 0.02, "learning_rate": 1.0},
+        reward={"missing": "ignore"},
         context=[{"name": "country", "required": True}],
         sticky=False,
     )

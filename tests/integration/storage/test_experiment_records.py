@@ -234,11 +234,11 @@ def test_each_decision_teaches_once(engine: Engine) -> None:
     record_rewards(engine, [reward(shop, ben, 0)])
     learn(engine, shop.id, teach, now=AT)
     assert learned(engine, shop) == [f"{ann.id}=1.0", f"{ben.id}=0.0"]
-    missed = (AT - HOUR, AT + HOUR)
-    done = learn(engine, shop.id, teach, now=AT, missed=missed)
+    closed = (AT - HOUR, AT + HOUR)
+    done = learn(engine, shop.id, teach, now=AT, closed=closed)
     assert done is not None
     assert (done.decisions, done.version, done.total) == (1, 3, 3)
-    again = learn(engine, shop.id, teach, now=AT, missed=missed)
+    again = learn(engine, shop.id, teach, now=AT, closed=closed)
     assert again is not None
     assert (again.decisions, again.version) == (0, 3)
     assert learned(engine, shop)[-1] == f"{cat.id}=None"
@@ -247,7 +247,7 @@ def test_each_decision_teaches_once(engine: Engine) -> None:
 def test_what_was_learned_as_no_reward_takes_one_only_as_late(engine: Engine) -> None:
     shop = experiment(engine)
     ann = decide(engine, shop, "ann")[0]
-    learn(engine, shop.id, teach, now=AT, missed=(AT - HOUR, AT))
+    learn(engine, shop.id, teach, now=AT, closed=(AT - HOUR, AT))
     assert record_rewards(engine, [reward(shop, ann, 1)])[0].status == "late"
     assert counts(engine, shop)["a"] == (1, 0, 0.0)
 
@@ -320,7 +320,7 @@ def test_a_reward_that_comes_while_silence_is_learned_from_is_not_lost(engine: E
         assert record_rewards(engine, [reward(shop, ann, 1)])[0].status == "counted"
         return teach(state, rows)
 
-    assert learn(engine, shop.id, meanwhile, now=AT, missed=(AT - HOUR, AT)) is None
+    assert learn(engine, shop.id, meanwhile, now=AT, closed=(AT - HOUR, AT)) is None
     learn(engine, shop.id, teach, now=AT)
     assert learned(engine, shop) == [f"{ann.id}=1.0"]
 
