@@ -18,6 +18,8 @@ import numpy as np
 BUCKETS = 1 << 16
 #: Words past this many are not looked at.
 MOST_WORDS = 80
+#: Longer texts are looked at anew each time: some thousands of them would fill the memory.
+LONGEST_REMEMBERED = 400
 #: The texts of a clip, in the order of the weights' first axis.
 FIELDS = ("title", "hook_text")
 #: What the weights say: of a rate as it stands, and of a rate against the others of the same group.
@@ -55,7 +57,9 @@ class TextScores:
 
     def score(self, field: int, text: str | None) -> tuple[float, ...]:
         """(heads,) log odds that a text adds; zeros where there is no text."""
-        return self._remembered(field, text) if text else (0.0,) * len(HEADS)
+        if not text:
+            return (0.0,) * len(HEADS)
+        return self._remembered(field, text) if len(text) <= LONGEST_REMEMBERED else self._score(field, text)
 
     def _score(self, field: int, text: str) -> tuple[float, ...]:
         found = buckets(text)

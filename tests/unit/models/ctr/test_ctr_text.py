@@ -39,6 +39,16 @@ def test_no_text_says_nothing_and_many_are_scored_as_one():
     assert scores.score(0, "again") != scores.score(1, "again")
 
 
+def test_long_texts_are_scored_and_not_kept_in_memory():
+    weights = np.random.default_rng(1).normal(size=(len(FIELDS), BUCKETS, len(HEADS))).astype(np.float32)
+    scores = TextScores(weights)
+    text = "wait for it " * 100
+    assert scores.score(0, text) == scores._score(0, text) != (0.0, 0.0)
+    assert scores._remembered.cache_info().currsize == 0
+    scores.score(0, "wait for it")
+    assert scores._remembered.cache_info().currsize == 1
+
+
 def _fitted(hidden):
     """Weights out of 300 tests of two arms; "good" doubles the odds, and tests differ by ``hidden``."""
     rng = np.random.default_rng(2)
