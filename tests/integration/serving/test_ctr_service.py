@@ -113,6 +113,7 @@ def test_what_was_final_counts_as_the_past_and_the_same_is_said_of_inline_featur
     by_id = client.post("/predict/ctr", json={"clip_id": "c-1"}).json()
     inline = client.post("/predict/ctr", json=CLIP).json()
     assert figures(by_id) == figures(inline)
+    assert client.get("/clips/c-1%00").status_code == 404, "not an error of the database"
     before = {"clip_id": "c-1", "at": f"{DAY}T00:00:00Z"}
     assert client.post("/predict/ctr", json=before).status_code == 200
     assert client.post("/predict/ctr", json=before | {"at": "2026-01-01T00:00:00Z"}).status_code == 404

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from config.errors import DatabaseUnavailable
 from models.ctr.heuristic import heuristic_rate
+from serving.ctr_api import CtrApi
 from serving.ctr_schema import EXAMPLE_QUESTION, MAX_CLIPS
 from tests.clicks_world import FEATURES, PAST, tiny_ctr_predictor
 
@@ -90,6 +92,21 @@ def test_many_are_answered_as_one_by_one_and_share_the_place_beside_them(ctr: An
     assert (together["count"], together["model_version"], together["answered_by"]) == (3, "1", "model")
     rows = ctr.shipped()
     assert [row["inputs"].get("placement") for row in rows[:3]] == ["feed", "stories", "feed"]
+
+
+def test_long_texts_do_not_hold_up_others(ctr: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[str] = []
+    answer = CtrApi._answer_many
+
+    def noted(*arguments: Any) -> Any:
+        threads.append("loop" if asyncio._get_running_loop() else "another")
+        return answer(*arguments)
+
+    monkeypatch.setattr(CtrApi, "_answer_many", noted)
+    short, long = ([{"title": "word " * count}] * 20 for count in (4, 2000))
+    assert ctr.predict(clips=short).json()["count"] == 20
+    assert ctr.predict(clips=long).json()["count"] == 20
+    assert threads == ["loop", "another"]
 
 
 def test_without_a_model_the_heuristic_answers_and_says_so(make_ctr: Callable[..., Any]) -> None:
