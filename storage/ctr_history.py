@@ -95,10 +95,15 @@ class Past:
     sums: Mapping[str, Sequence[Counts]]
 
     def at(self, who: str | None, moment: datetime) -> Counts | None:
-        """(impressions, clicks) that were final at ``moment``."""
+        """(impressions, clicks) that were final at ``moment``. Never fewer than none: what was counted too much of
+        a clip that has changed hands goes off its new owner's counts.
+        """
         found = self.moments.get(who) if who is not None else None
         place = bisect_right(found, moment) if found else 0
-        return self.sums[who][place - 1] if who is not None and place else None
+        if who is None or not place:
+            return None
+        impressions, clicks = self.sums[who][place - 1]
+        return max(impressions, 0), min(max(clicks, 0), max(impressions, 0))
 
 
 def past(cur: Cursor[Any], who: Who, ids: Iterable[str | None], until: datetime, maturity: timedelta) -> Past:

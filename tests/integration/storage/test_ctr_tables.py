@@ -359,3 +359,13 @@ def test_an_example_has_the_last_prediction_that_was_made_before_it(engine: Engi
 
 def test_families_without_a_hook_do_nothing_after_collection(engine: Engine) -> None:
     assert after_collect(engine, "viral", datetime(2026, 1, 1, tzinfo=UTC), LATE) == {}
+
+
+def test_a_clip_that_changed_hands_leaves_nobody_with_fewer_counts_than_none(engine: Engine) -> None:
+    save_clips(engine, [{"clip_id": "a", "creator_id": "first"}], day(0))
+    save_outcomes(engine, [outcome(impressions=100, clicks=50)], day(2))
+    save_clips(engine, [{"clip_id": "a", "creator_id": "second"}], day(4))
+    save_outcomes(engine, [outcome(impressions=10, clicks=1, replace=True)], day(5))
+    found = history(engine, ["first", "second"], [], ["a"], day(9), MATURITY)
+    assert found["creator"] == {"first": (100, 50), "second": (0, 0)}
+    assert found["clip"] == {"a": (10, 1)}
