@@ -95,8 +95,8 @@ class Past:
     sums: Mapping[str, Sequence[Counts]]
 
     def at(self, who: str | None, moment: datetime) -> Counts | None:
-        """(impressions, clicks) that were final at ``moment``. Never fewer than none: what was counted too much of
-        a clip that has changed hands goes off its new owner's counts.
+        """(impressions, clicks) that were final at ``moment``. Never fewer than none: what was counted too much
+        of a clip that has changed hands goes off its new owner's counts.
         """
         found = self.moments.get(who) if who is not None else None
         place = bisect_right(found, moment) if found else 0
