@@ -20,39 +20,47 @@ from storage.database import transaction
 #: Reward.missing in models/experiments/definition.py), and whether a reward may still come.
 _COUNTED = SQL(
     """
+    with rule as materialized (
+      select
+        (definition -> 'reward' ->> 'low')::float8 as low,
+        (definition -> 'reward' ->> 'high')::float8 as high,
+        make_interval(secs => 3600 * (definition -> 'reward' ->> 'window_hours')::float8) as open_for,
+        definition -> 'reward' ->> 'missing' = 'zero' as silence_is_zero
+      from experiments where id = %(experiment)s
+    )
     select
       d.id, d.at, d.variant, d.propensity as p, d.context, d.metrics, d.reward is not null as rewarded,
       case
-        when d.reward is not null or e.definition -> 'reward' ->> 'missing' = 'zero'
-        then (coalesce(d.reward, 0) - bounds.low) / (bounds.high - bounds.low)
+        when d.reward is not null or silence_is_zero then (coalesce(d.reward, 0) - low) / (high - low)
       end as r,
-      d.reward is null and d.late_reward is null and d.at > %(now)s - bounds.open_for as pending
-    from experiments e
-    cross join lateral (
-      select
-        (e.definition -> 'reward' ->> 'low')::float8 as low,
-        (e.definition -> 'reward' ->> 'high')::float8 as high,
-        make_interval(secs => 3600 * (e.definition -> 'reward' ->> 'window_hours')::float8) as open_for
-    ) as bounds
-    join experiment_decisions d on d.experiment_id = e.id
-    where e.id = %(experiment)s
+      d.reward is null and d.late_reward is null and d.at > %(now)s - open_for as pending
+    from rule, experiment_decisions d
+    where d.experiment_id = %(experiment)s
     """
 )
 _TALLIES = SQL(
     """
+    with sums as (
+      select
+        variant, count(*) as decisions, count(*) filter (where rewarded) as rewarded,
+        count(r) as counted, count(*) filter (where pending) as pending,
+        sum(r) as reward_sum, sum(r * r) as reward_squares,
+        sum(1 / p) filter (where r is not null) as weights,
+        sum(1 / (p * p)) filter (where r is not null) as weight_squares,
+        sum(r / p) as weighted_rewards, sum(r * r / (p * p)) as weighted_reward_squares,
+        sum(r / (p * p)) as weighted_cross
+      from ({counted}) as d group by variant
+    )
     select
-      v.variant, count(d.id) as decisions, count(*) filter (where d.rewarded) as rewarded,
-      count(r) as counted, count(*) filter (where pending) as pending,
-      coalesce(sum(r), 0)::float8 as reward_sum, coalesce(sum(r * r), 0)::float8 as reward_squares,
-      coalesce(sum(1 / p) filter (where r is not null), 0)::float8 as weights,
-      coalesce(sum(1 / (p * p)) filter (where r is not null), 0)::float8 as weight_squares,
-      coalesce(sum(r / p), 0)::float8 as weighted_rewards,
-      coalesce(sum(r * r / (p * p)), 0)::float8 as weighted_reward_squares,
-      coalesce(sum(r / (p * p)), 0)::float8 as weighted_cross
-    from experiment_variants v
-    left join ({counted}) as d on d.variant = v.variant
-    where v.experiment_id = %(experiment)s
-    group by v.variant, v.position
+      v.variant, coalesce(decisions, 0) as decisions, coalesce(rewarded, 0) as rewarded,
+      coalesce(counted, 0) as counted, coalesce(pending, 0) as pending,
+      coalesce(sums.reward_sum, 0) as reward_sum, coalesce(sums.reward_squares, 0) as reward_squares,
+      coalesce(weights, 0) as weights, coalesce(weight_squares, 0) as weight_squares,
+      coalesce(weighted_rewards, 0) as weighted_rewards,
+      coalesce(weighted_reward_squares, 0) as weighted_reward_squares,
+      coalesce(weighted_cross, 0) as weighted_cross
+    from (select variant, position from experiment_variants where experiment_id = %(experiment)s) as v
+    left join sums on sums.variant = v.variant
     order by v.position
     """
 ).format(counted=_COUNTED)
