@@ -49,7 +49,8 @@ def print_stats(found: Mapping[str, Any]) -> None:
     _print_rails(found["guardrails"])
     ratio = found["sample_ratio"]
     if ratio["checked"] and ratio["alarm"]:
-        say(f"ALARM: the traffic is not split as defined (p = {ratio['p_value']:.2g}); do not trust this.")
+        p = f"{ratio['sequential_p_value']:.2g}"
+        say(f"ALARM: the traffic is not split as defined (p = {p}); do not trust this.")
     for warning in found["warnings"]:
         say(f"Mind: {warning}")
     say(found["recommendation"])
@@ -86,8 +87,11 @@ def _headline(found: Mapping[str, Any]) -> str:
         f"{found['id']} is {found['state']}: {found['decisions']:,} decisions, {found['rewarded']:,} rewarded"
     )
     days = found["days_needed"]
-    needed = "" if days is None or found["state"] == "concluded" else f", {days:.3g} more days needed"
-    return f"{said}{needed}."
+    if days is None or found["state"] == "concluded":
+        return f"{said}."
+    from models.experiments.advice import days_in_words
+
+    return f"{said}, {days_in_words(days)} more needed."
 
 
 def _variant(one: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from models.experiments.definition import Definition, VariantTally
@@ -14,12 +15,16 @@ LEAST_PER_VARIANT = 100
 LEAST_EVENTS = 10
 MUCH_PENDING = 0.1
 LEAST_EFFECTIVE = 100.0
+#: An expected loss of at most this part of the minimum effect is small: as a loss is never negative, another
+#: variant is then better by the minimum effect with a probability of at most as much (Markov).
+SMALL_LOSS = 0.1
 
 
 def recommendation(
     definition: Definition,
     effects: Sequence[Effect],
     best: Sequence[float],
+    losses: Sequence[float],
     *,
     counted: int,
     ratio: SampleRatio,
@@ -32,6 +37,7 @@ def recommendation(
         definition: of the experiment.
         effects: of every variant but the control.
         best: probability of being best of every variant, in the definition's order.
+        losses: expected loss of every variant, on the reward's own scale.
         counted: decisions that count.
         ratio: the sample-ratio check.
         harms: of the guard-rails.
@@ -66,12 +72,35 @@ def recommendation(
         return (
             f"Keep {control}, or stop: no variant is better by {smallest:g}, the smallest effect that matters."
         )
+    if definition.policy.kind == "thompson" and smallest is not None:
+        return _to_earn(definition, losses, harmful, need, counted)
     return _go_on(definition, need, counted)
+
+
+def _to_earn(
+    definition: Definition, losses: Sequence[float], harmful: set[str], need: Need, counted: int
+) -> str:
+    """Thompson sampling gives up the variants that lose, and so never measures them well: who uses it to earn
+    stops by the expected loss of the variant that would be chosen.
+    """
+    loss, name = min(
+        (loss, name) for loss, name in zip(losses, definition.names, strict=True) if name not in harmful
+    )
+    small = SMALL_LOSS * (definition.minimum_effect or 0.0)
+    limit = f"{amount(definition, small)}, a tenth of the minimum effect"
+    said = f"The expected loss of choosing {name} is {amount(definition, loss)}"
+    if loss <= small and counted >= LEAST_PER_VARIANT * len(definition.names):
+        return (
+            f"{said}, at most {limit}: conclude with it if the aim was to earn; to measure the difference, "
+            f"{_left(need, counted) or 'go on'}."
+        )
+    return f"{_go_on(definition, need, counted)} {said}: to earn, stop once it is at most {limit}."
 
 
 def _go_on(definition: Definition, need: Need, counted: int) -> str:
     if definition.minimum_effect is None:
-        return "Go on: no difference is certain yet; with a minimum_effect the days still needed could be told."
+        wanted = "when to stop" if definition.policy.kind == "thompson" else "the days still needed"
+        return f"Go on: no difference is certain yet; with a minimum_effect {wanted} could be told."
     if need.decisions is None:
         return "Go on: too little was seen of some variant to say how long it takes."
     if need.decisions <= counted:
@@ -79,15 +108,30 @@ def _go_on(definition: Definition, need: Need, counted: int) -> str:
             f"No difference is certain, though an effect of {definition.minimum_effect:g} would probably have "
             f"shown: keep {definition.control_name}, or go on for a smaller one."
         )
-    days = "" if need.days is None else f", in about {_days(need.days)} at the traffic so far"
-    left = need.decisions - counted
-    return f"Go on: no difference is certain yet; about {left:,} more decisions are needed{days}."
+    return f"Go on: no difference is certain yet; {_left(need, counted)}."
 
 
-def _days(days: float) -> str:
+def _left(need: Need, counted: int) -> str:
+    """How much is still to come, in words; empty where nothing is, or nobody knows."""
+    if need.decisions is None or need.decisions <= counted:
+        return ""
+    days = "" if need.days is None else f", in {days_in_words(need.days)} at the traffic so far"
+    return f"about {need.decisions - counted:,} more decisions are needed{days}"
+
+
+def days_in_words(days: float) -> str:
+    """A time to come, the same in every place that tells it: whole days, rounded up."""
+    if days <= 0:
+        return "nothing"
     if days < 1:
-        return "a day"
-    return f"{days:,.0f} day{'' if round(days) == 1 else 's'}"
+        return "less than a day"
+    whole = math.ceil(round(days, 2))
+    return f"about {whole:,} day{'' if whole == 1 else 's'}"
+
+
+def amount(definition: Definition, value: float) -> str:
+    """A difference of means that has one direction; of rates, in percentage points."""
+    return f"{100 * value:.2g} pp" if definition.reward.kind == "binary" else f"{value:.3g}"
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -105,8 +149,9 @@ def warnings(
     found = []
     if ratio.alarm:
         found.append(
-            f"The variants were not chosen as often as they should have been (p = {ratio.p_value:.2g}, alarm "
-            f"at {ALARM:g}): decisions are lost or added somewhere, and no effect here can be trusted."
+            f"The variants were not chosen as often as they should have been (p = "
+            f"{ratio.sequential_p_value:.2g} at every look, alarm at {ALARM:g}): decisions are lost or added "
+            "somewhere, and no effect here can be trusted."
         )
     found += [
         f"{each.variant} is worse than {definition.control_name} in {each.metric} by at least {each.low:.4g}; "

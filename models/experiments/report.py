@@ -176,6 +176,7 @@ def report(
             definition,
             compared,
             [row["probability_best"] for row in rows],
+            [row["expected_loss"] for row in rows],
             counted=pooled.counted,
             ratio=ratio,
             harms=harmed,

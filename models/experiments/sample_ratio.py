@@ -33,7 +33,8 @@ class SampleRatio:
         p_value: of the customary chi-square test under a fixed split, valid at one look; of the martingale test
             under an adaptive policy, valid at every look.
         sequential_p_value: valid at every look.
-        alarm: ``p_value`` is below 0.001.
+        alarm: ``sequential_p_value`` is below 0.001. Pages look every few seconds: by the customary test one
+            sound experiment in fifty would raise the alarm at some look.
     """
 
     checked: bool
@@ -58,7 +59,8 @@ def _against_shares(definition: Definition, tallies: Sequence[VariantTally]) -> 
     if expected.min() < LEAST_EXPECTED:
         return SampleRatio(False, None, None, False)
     p = float(stats.chisquare(counts, expected).pvalue)
-    return SampleRatio(True, p, multinomial_p_value(counts, shares), p < ALARM)
+    sequentially = multinomial_p_value(counts, shares)
+    return SampleRatio(True, p, sequentially, sequentially < ALARM)
 
 
 def multinomial_p_value(counts: np.ndarray, shares: np.ndarray) -> float:

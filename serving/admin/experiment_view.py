@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from models.experiments.definition import Definition, VariantCounts
+from models.experiments.advice import days_in_words
+from models.experiments.definition import Definition
 from models.experiments.posterior import Posteriors, posteriors
 from serving.admin import experiment_charts as charts
 from serving.admin.formats import figure, number, percent, signed, when
+from serving.experiments.snapshot import variant_counts
 
 #: Colours of lines; with the dashes there are more looks than variants.
 COLOURS = 8
@@ -98,14 +100,10 @@ def leader(definition: Definition, variants: Sequence[Mapping[str, Any]]) -> tup
     """Who is most likely the best by the counts of storage, and how likely; None before the first reward."""
     if not any(one["rewarded"] for one in variants):
         return None
-    zero = definition.reward.missing == "zero"
-    counts = [
-        VariantCounts(
-            one["variant"], one["decisions" if zero else "rewarded"], one["reward_sum"], one["reward_squares"]
-        )
-        for one in variants
-    ]
-    chances = posteriors(definition, counts).best()
+    counts = tuple(
+        (one["decisions"], one["rewarded"], one["reward_sum"], one["reward_squares"]) for one in variants
+    )
+    chances = posteriors(definition, variant_counts(definition, counts)).best()
     place = int(np.argmax(chances))
     return definition.names[place], float(chances[place])
 
@@ -139,16 +137,10 @@ def _headline(view: LiveView, stats: Mapping[str, Any]) -> None:
         "leader-chance": f"best with {percent(best['probability_best'])}"
         if stats["rewarded"]
         else "no reward yet",
-        "days": "–"
-        if days is None
-        else "none"
-        if days <= 0
-        else f"{days:,.0f}"
-        if days >= 10
-        else f"{days:.1f}",
+        "days": "–" if days is None else days_in_words(days),
         "recommendation": stats["recommendation"],
         "sample-ratio": (
-            f"The traffic is not split as defined (p = {ratio['p_value']:.2g}). Something loses or "
+            f"The traffic is not split as defined (p = {ratio['sequential_p_value']:.2g}). Something loses or "
             "repeats decisions of some variants: do not trust these figures until it is found."
             if ratio["checked"] and ratio["alarm"]
             else ""

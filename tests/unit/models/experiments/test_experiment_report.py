@@ -5,6 +5,7 @@ import gzip
 import itertools
 import json
 import os
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from benchmarks.experiments_simulation import World, simulate
 from config.errors import InputError
+from models.experiments.advice import days_in_words
 from models.experiments.definition import Definition, VariantTally, parse_definition
 from models.experiments.guard import Breach
 from models.experiments.report import breaches, report
@@ -149,6 +151,83 @@ def test_days_follow_from_the_traffic_and_the_smallest_effect_that_matters():
     assert "more decisions are needed" in few["recommendation"]
     enough = told(experiment(minimum_effect=0.05), tally("a", 35_000, 3500), tally("b", 35_000, 3500))
     assert enough["days_needed"] == 0
+
+
+@pytest.mark.parametrize(
+    ("days", "words"),
+    [(0.0, "nothing"), (0.0878, "less than a day"), (1.0, "about 1 day"), (1.2, "about 2 days"),
+     (2.001, "about 2 days"), (1234.5, "about 1,235 days")],
+)  # fmt: skip
+def test_time_to_come_is_told_in_whole_days(days, words):
+    assert days_in_words(days) == words
+
+
+def test_the_sentence_tells_the_time_in_the_same_words():
+    few = told(experiment(minimum_effect=0.01), tally("a", 3500, 350), tally("b", 3500, 350))
+    assert f"in {days_in_words(few['days_needed'])} at the traffic so far" in few["recommendation"]
+
+
+def thompson(loser: int, **changes) -> dict:
+    """Two arms, of which one earned 300 of 2,000 and the other ``loser`` of 200."""
+    definition = experiment(policy={"kind": "thompson"}, **changes)
+    return told(definition, joined("a", (200, loser, 1 / 11)), joined("b", (2000, 300, 10 / 11)))
+
+
+def test_who_uses_thompson_sampling_to_earn_is_told_when_to_stop():
+    small = thompson(14, minimum_effect=0.03)
+    losses = {row["variant"]: row["expected_loss"] for row in small["variants"]}
+    assert losses["b"] < 0.003
+    assert not small["effects"][0]["significant"]
+    assert small["recommendation"].startswith("The expected loss of choosing b is ")
+    assert (
+        "at most 0.3 pp, a tenth of the minimum effect: conclude with it if the aim" in small["recommendation"]
+    )
+    assert f"about {small['decisions_needed'] - 2200:,} more decisions" in small["recommendation"]
+    close = thompson(28, minimum_effect=0.03)
+    assert close["recommendation"].startswith("Go on: no difference is certain yet; about ")
+    assert "to earn, stop once it is at most 0.3 pp" in close["recommendation"]
+
+
+def test_a_small_loss_is_no_reason_to_stop_for_who_measures_nor_before_there_are_enough():
+    plain = told(experiment(minimum_effect=0.03), tally("a", 200, 21), tally("b", 200, 30))
+    assert "expected loss" not in plain["recommendation"]
+    definition = experiment(policy={"kind": "thompson"}, minimum_effect=1.0)
+    early = told(definition, tally("a", 20, 2), tally("b", 20, 4))
+    assert early["variants"][1]["expected_loss"] < 0.1
+    assert "conclude with it" not in early["recommendation"]
+
+
+def test_a_variant_that_breaks_a_guard_rail_is_not_what_one_stops_with():
+    definition = experiment(
+        policy={"kind": "thompson"}, minimum_effect=0.03, guardrails=[{"metric": "skips", "limit": 0.02}]
+    )
+    slow = {"skips": (2000, 1000.0, 1000.0)}
+    arms = [joined("a", (2000, 200, 0.5)), joined("b", (2000, 220, 0.5))]
+    arms = [replace(arms[0], metrics={"skips": (2000, 200.0, 200.0)}), replace(arms[1], metrics=slow)]
+    found = told(definition, *arms)
+    assert found["guardrails"][0]["breached"]
+    assert "choosing b" not in found["recommendation"]
+
+
+def test_thompson_sampling_with_a_small_floor_comes_to_an_end():
+    definition = experiment(policy={"kind": "thompson", "exploration": 0.01}, minimum_effect=0.03)
+    ended: dict[int, str] = {}
+    for _, repeats in simulate(definition, World((0.1, 0.16)), repeats=40, decisions=5000, look=500, seed=3):
+        for number, each in enumerate(repeats):
+            if "conclude with it" in (said := told(definition, *each)["recommendation"]):
+                ended.setdefault(number, said)
+    assert len(ended) == 40
+    assert sum("choosing b" in said for said in ended.values()) >= 38
+
+
+def test_the_alarm_of_a_sample_ratio_goes_by_the_test_that_holds_at_every_look():
+    def found(one: int, other: int):
+        return sample_ratio(experiment(), [tally("a", one, 0), tally("b", other, 0)])
+
+    # 3.4 standard errors: one sound experiment in fifty is as far off at some look
+    assert found(5170, 4830).p_value < 0.001
+    assert not found(5170, 4830).alarm
+    assert found(5220, 4780).alarm
 
 
 def test_recommendations():

@@ -161,6 +161,17 @@ def test_the_leader_is_who_is_most_likely_the_best() -> None:
     assert leader(definition, [{**row, "rewarded": 0} for row in rows]) is None
 
 
+def test_the_leader_is_found_where_zero_is_not_the_bottom_of_the_scale() -> None:
+    reward = {"kind": "number", "low": -10, "high": 10, "missing": "zero"}
+    definition = parse_definition(defined(reward=reward))
+    # a: all 1,000 silent, a mean of 0; b: all 1,000 answered, a mean of -4
+    rows = [
+        {"variant": "a", "decisions": 1000, "rewarded": 0, "reward_sum": 0.0, "reward_squares": 0.0},
+        {"variant": "b", "decisions": 1000, "rewarded": 1000, "reward_sum": 300.0, "reward_squares": 90.0},
+    ]
+    assert (leader(definition, rows) or ("", 0))[0] == "a"
+
+
 FULL = defined(
     control="b", traffic=0.25, sticky=False, minimum_effect=0.01, planned_decisions=900, salt="s",
     variants=[

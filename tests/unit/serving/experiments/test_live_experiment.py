@@ -11,6 +11,7 @@ import pytest
 from models.experiments.definition import Definition, parse_definition
 from models.experiments.policy import probabilities
 from serving.experiments.snapshot import LiveExperiment, variant_counts
+from serving.experiments.ticker import each
 
 COUNTS = ((10, 5, 4.0, 4.0), (20, 5, 1.0, 1.0))
 
@@ -77,3 +78,16 @@ def test_everybody_else_gets_the_winner_or_the_control() -> None:
     definition = define(control="b")
     assert LiveExperiment(definition, "paused", 1, None).shown == "b"
     assert LiveExperiment(definition, "concluded", 1, "a").shown == "a"
+
+
+def test_one_that_fails_keeps_no_other_from_its_turn() -> None:
+    done = []
+
+    def work(number: int) -> None:
+        if number == 1:
+            raise ValueError(number)
+        done.append(number)
+
+    with pytest.raises(ValueError, match="1"):
+        each([0, 1, 2], work)
+    assert done == [0, 2]
