@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Any, TypeVar
 
@@ -25,6 +26,9 @@ __all__ = ["EXPERIMENT_OPERATIONS", "ExperimentService", "experiment_routes"]
 
 API_ACTOR = "api"
 LONGEST_ACTOR = 100
+#: So many reports are made at a time, the others wait: each reads all decisions of an experiment, and
+#: off-policy estimates take some 200 MB. They have own threads: who asks for a variant may need one, too.
+REPORTS_AT_ONCE = 2
 _OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
 T = TypeVar("T")
 
@@ -62,6 +66,7 @@ class DeskApi:
         self._experiments = experiments
         self._desk = experiments.desk
         self._limit = experiments.settings.max_body_bytes
+        self._reporters = ThreadPoolExecutor(REPORTS_AT_ONCE, thread_name_prefix="experiment-report")
         self._change = BodyValidator(ChangeRequest, list(ChangeRequest.__annotations__))
 
     async def every(self, _: Request) -> Response:
@@ -92,7 +97,7 @@ class DeskApi:
                 found["off_policy"] = self._desk.off_policy(name)
             return found
 
-        return _json(await _in_thread(read))
+        return _json(await _in_thread(read, self._reporters))
 
     async def create(self, request: Request) -> Response:
         """Keep a draft, and start it where that is asked for."""
@@ -170,10 +175,10 @@ class DeskApi:
         return _json((await _in_thread(do)).as_dict(), status)
 
 
-async def _in_thread(work: Callable[[], T]) -> T:
+async def _in_thread(work: Callable[[], T], threads: Executor | None = None) -> T:
     """The result; faults of the database and of what was sent as problems."""
     try:
-        return await asyncio.to_thread(work)
+        return await asyncio.get_running_loop().run_in_executor(threads, work)
     except ExperimentNotFound as error:
         raise Problem(404, error.message) from None
     except ExperimentConflict as error:
