@@ -24,6 +24,7 @@ from sqlalchemy import Connection, Engine
 from storage import experiment_sql
 from storage.copying import cursor
 from storage.database import database_errors, transaction
+from storage.erasure import ForgottenPeople
 
 #: An experiment that went on between two statements, or a row that another process gave up, is tried once more.
 _ATTEMPTS = 3
@@ -58,8 +59,8 @@ class NewDecision:
 class Recorded:
     """What is on record for a decision: itself, or (``repeated``) the one that its subject had before.
 
-    ``refused`` is the experiment's state where that lets nothing be decided (``missing`` where there is none);
-    then nothing is on record.
+    ``refused`` is the experiment's state where that lets nothing be decided (``missing`` where there is none),
+    or ``forgotten`` where the subject asked to be; then nothing is on record.
     """
 
     id: str
@@ -101,7 +102,12 @@ class RewardOutcome:
     value: float | None = None
 
 
-def record_decisions(source: Engine | Connection, rows: Sequence[NewDecision]) -> list[Recorded]:
+def record_decisions(
+    source: Engine | Connection,
+    rows: Sequence[NewDecision],
+    *,
+    forgotten: ForgottenPeople | None = None,
+) -> list[Recorded]:
     """Commit ``rows``, those of experiments that run; of a sticky subject the first decision stands.
 
     To repeat the call with the same ids changes nothing, and answers alike.
@@ -109,6 +115,7 @@ def record_decisions(source: Engine | Connection, rows: Sequence[NewDecision]) -
     Args:
         source: the platform's database, or a connection of :func:`open_connection`.
         rows: decisions of any experiments.
+        forgotten: tells of whom nothing is to be on record; None: nobody is looked for.
 
     Returns:
         One answer a row, in their order.
@@ -120,9 +127,15 @@ def record_decisions(source: Engine | Connection, rows: Sequence[NewDecision]) -
     if not rows:
         return []
     with _statements(source) as cur:
-        found: list[Recorded | None] = [None] * len(rows)
+        subjects = {row.subject_id for row in rows if row.subject_id is not None}
+        nobody = forgotten.among(cur, subjects) if forgotten is not None else set()
+        found: list[Recorded | None] = [
+            _refused(row, "forgotten") if row.subject_id in nobody else None for row in rows
+        ]
         for _ in range(_ATTEMPTS):
             open_places = [place for place, answer in enumerate(found) if answer is None]
+            if not open_places:
+                break
             _insert(cur, rows, found, open_places)
             open_places = [place for place in open_places if found[place] is None]
             if open_places:

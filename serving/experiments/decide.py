@@ -114,6 +114,8 @@ class DecideApi:
         except DatabaseError as error:
             self._complain(error)
             return self._apart(live, "database")
+        if recorded.refused == "forgotten":
+            return self._apart(live, "forgotten")
         if recorded.refused is not None:
             return await self._changed(live, recorded.refused)
         self._figures.count("decisions", definition.id, "repeated" if recorded.repeated else "recorded")

@@ -52,7 +52,7 @@ class Selection(TypedDict):
     repeated: Annotated[bool, Field(description="The subject had this decision before.")]
     reason: NotRequired[
         Annotated[
-            Literal["traffic", "draft", "paused", "concluded", "database"],
+            Literal["traffic", "draft", "paused", "concluded", "database", "forgotten"],
             Field(description="Why it is outside the experiment."),
         ]
     ]

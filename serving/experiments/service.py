@@ -24,6 +24,7 @@ from serving.experiments.writer import GroupWriter
 from serving.inbox import Inbox
 from serving.metrics import ServiceMetrics
 from storage.database import make_engine
+from storage.erasure import ForgottenPeople
 from storage.experiment_decisions import (
     NewDecision,
     NewReward,
@@ -68,7 +69,7 @@ class ExperimentService:
         self.snapshots = Snapshots(self.engine)
         connect = partial(open_connection, self.engine)
         self.decisions: GroupWriter[NewDecision, Recorded] = GroupWriter(
-            "experiment-decisions", connect, record_decisions
+            "experiment-decisions", connect, partial(record_decisions, forgotten=ForgottenPeople(settings))
         )
         self.rewards: GroupWriter[NewReward, RewardOutcome] = GroupWriter(
             "experiment-rewards", connect, record_rewards

@@ -13,6 +13,8 @@ import pytest
 from sqlalchemy import Engine, text
 
 from config.settings import Settings
+from storage.database import transaction
+from storage.erasure import remember, subject_hash
 from tests.integration.serving.conftest import eventually
 from tests.integration.serving.experiment_world import (
     DEFINITION,
@@ -433,3 +435,14 @@ def test_a_window_closes_by_when_it_happened_and_not_by_when_it_was_told(world: 
         "/experiments/shop/reward", {"decision_id": made["decision_id"], "value": 1, "at": then}
     )
     assert answer.json()["status"] == "counted"
+
+
+def test_a_person_who_was_forgotten_is_in_no_experiment(world: World, engine: Engine) -> None:
+    world.create()
+    hidden = subject_hash(world.service.settings, "gone")
+    with transaction(engine) as connection:
+        remember(connection, hidden, requested_by="ada", reason=None, at=datetime.now(UTC))
+    answer = world.select(subject_id="gone")
+    assert (answer["variant"], answer["decision_id"], answer["reason"]) == ("plain", None, "forgotten")
+    assert world.select(subject_id="ann")["in_experiment"]
+    assert sum(count for count, _, _ in stored_counts(engine, "shop").values()) == 1
