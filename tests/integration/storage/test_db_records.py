@@ -79,7 +79,7 @@ def test_one_bad_prediction_is_named_and_the_batch_is_not_stored(engine: Engine)
 
 
 def test_a_family_without_tables_has_no_sources(engine: Engine) -> None:
-    for name in ("ctr", "../viral", "os.path"):
+    for name in ("likes", "../viral", "os.path"):
         with pytest.raises(InputError, match="no sources"):
             read_sources(engine, name, AT, AT)
 
