@@ -13,7 +13,7 @@ from config.settings import Settings
 from storage.copying import cursor
 from storage.ctr_history import SETTLED
 from storage.database import transaction
-from storage.predictions import INSERT, as_columns, checked_predictions, remembered
+from storage.predictions import insert_predictions
 
 #: A prediction is about what is shown within this time after its moment.
 AHEAD = timedelta(days=1)
@@ -95,14 +95,7 @@ def insert_ctr_predictions(
         InputError: a row lacks a field or has a wrong one; the message names the row, and nothing is stored.
         DatabaseUnavailable: the server cannot be reached.
     """
-    if not rows:
-        return 0
-    checked = checked_predictions(rows)
-    with transaction(engine) as connection, cursor(connection) as cur:
-        columns = as_columns(remembered(connection, checked, rows, settings))
-        new = cur.execute(INSERT, columns).rowcount
-        cur.execute(INSERT_CTR, (columns[0],))
-        return new
+    return insert_predictions(engine, rows, settings=settings, also=INSERT_CTR)
 
 
 def join_outcomes(engine: Engine, start: datetime, end: datetime, maturity: timedelta) -> int:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from psycopg.sql import SQL, Identifier
+from psycopg.sql import SQL, Composed, Identifier
 from sqlalchemy import Connection, Engine
 
 from config.errors import InputError
@@ -48,7 +48,11 @@ INSERT = SQL(
 
 
 def insert_predictions(
-    engine: Engine, rows: Sequence[Mapping[str, Any]], *, settings: Settings | None = None
+    engine: Engine,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    settings: Settings | None = None,
+    also: SQL | Composed | None = None,
 ) -> int:
     """Store predictions; one whose ``id`` is there already is left as it is.
 
@@ -60,6 +64,8 @@ def insert_predictions(
             ``answer`` (mappings), ``model_version`` (or None), ``latency_ms``, ``received_at``. Times are
             datetimes with time zone or ISO texts.
         settings: with the key by which forgotten people are known; None: nobody is looked for.
+        also: a statement of the same transaction that takes the ids of the stored predictions, for a family
+            that keeps more of them.
 
     Returns:
         How many were new.
@@ -72,7 +78,11 @@ def insert_predictions(
         return 0
     checked = checked_predictions(rows)
     with transaction(engine) as connection, cursor(connection) as cur:
-        return cur.execute(INSERT, as_columns(remembered(connection, checked, rows, settings))).rowcount
+        columns = as_columns(remembered(connection, checked, rows, settings))
+        new = cur.execute(INSERT, columns).rowcount
+        if also is not None:
+            cur.execute(also, (columns[0],))
+        return new
 
 
 def checked_predictions(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -9,9 +9,7 @@ from psycopg.sql import SQL
 from sqlalchemy import Engine
 
 from config.settings import Settings
-from storage.copying import cursor
-from storage.database import transaction
-from storage.predictions import INSERT, as_columns, checked_predictions, remembered
+from storage.predictions import insert_predictions
 
 #: Out of the predictions with those ids, as they are stored: one source for both tables, and nothing twice.
 #: ``results`` is an object whose ``photos`` has each entry at the place of its photo.
@@ -51,11 +49,4 @@ def insert_face_predictions(
         InputError: a row lacks a field or has a wrong one; the message names the row, and nothing is stored.
         DatabaseUnavailable: the server cannot be reached.
     """
-    if not rows:
-        return 0
-    checked = checked_predictions(rows)
-    with transaction(engine) as connection, cursor(connection) as cur:
-        columns = as_columns(remembered(connection, checked, rows, settings))
-        new = cur.execute(INSERT, columns).rowcount
-        cur.execute(INSERT_STYLES, (columns[0],))
-        return new
+    return insert_predictions(engine, rows, settings=settings, also=INSERT_STYLES)
