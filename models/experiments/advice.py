@@ -193,12 +193,24 @@ def _unrewarded(definition: Definition, tallies: Sequence[VariantTally]) -> list
             f"{pending / decisions:.0%} of the decisions may still get a reward (until "
             f"{definition.reward.window_hours:g} hours have passed) and {meanwhile} until then."
         )
+    if _window_open(definition, tallies):
+        found.append(
+            "The bandit has learned nothing yet: a decision teaches it once its window of "
+            f"{definition.reward.window_hours:g} hours has closed."
+        )
     if definition.reward.missing == "ignore" and _missing_differs(tallies):
         found.append(
             "Rewards are missing more often for some variants than for others, and decisions without one are "
             "left out: the effects may come from who answered."
         )
     return found
+
+
+def _window_open(definition: Definition, tallies: Sequence[VariantTally]) -> bool:
+    """Whether a contextual bandit that waits for windows to close has seen none do so."""
+    waits = definition.policy.kind == "contextual" and definition.reward.missing == "zero"
+    pending = sum(each.pending for each in tallies)
+    return waits and 0 < pending == sum(each.decisions - each.rewarded for each in tallies)
 
 
 def _missing_differs(tallies: Sequence[VariantTally]) -> bool:

@@ -153,6 +153,13 @@ class Definition(BaseModel):
     planned_decisions: int = Field(50_000, ge=100, le=10**10)
     salt: str = Field("", max_length=64)
 
+    @field_validator("title")
+    @classmethod
+    def _seen(cls, value: str) -> str:
+        if not value.strip():
+            raise ValueError("the title is blank")
+        return value
+
     @field_validator("variants")
     @classmethod
     def _differ(cls, value: tuple[Variant, ...]) -> tuple[Variant, ...]:

@@ -264,6 +264,26 @@ def test_warnings_name_what_makes_the_figures_weak():
     assert any("weigh like" in line for line in adaptive["warnings"])
 
 
+def test_a_bandit_that_has_seen_no_window_close_is_said_to_know_nothing():
+    def said(**fields) -> bool:
+        definition = experiment(**{"policy": {"kind": "contextual"}, "context": [{"name": "who"}], **fields})
+        waits = replace(tally("a", 500, 50), rewarded=50, pending=450)
+        found = told(definition, waits, replace(tally("b", 500, 60), rewarded=60, pending=pending))
+        return any("has learned nothing yet" in line for line in found["warnings"])
+
+    pending = 440
+    assert said()
+    assert not said(reward={"missing": "ignore"})
+    assert not said(policy={"kind": "thompson"})
+    pending = 439
+    assert not said()
+
+
+def test_a_title_is_seen():
+    with pytest.raises(InputError, match="title: the title is blank"):
+        experiment(title="  ")
+
+
 def test_a_guard_rail_breaks_when_harm_beyond_the_limit_is_certain():
     rail = {"metric": "seconds", "worse": "lower", "limit": 3, "low": 0, "high": 60, "action": "alarm"}
     definition = experiment(guardrails=[rail])
