@@ -13,7 +13,6 @@ from typing import Any
 
 import httpx
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from sqlalchemy import Engine
 
@@ -23,13 +22,13 @@ from registry.registry import Registry
 from storage.accounts import create_account
 from storage.database import make_engine
 from tests import admin_world
+from tests.browsing import WIDE, check_for_everybody, watched_page
 from tests.conftest import TEMPLATE, PostgresServer
 from tests.verify_world import served, session_cookie
 from tests.viral_world import roles, trained
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
 PASSWORD = "correct horse battery"
-WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
 PAGES = {
     "login": "/login", "home": "/", "datasets": "/datasets", "a family's datasets": "/datasets/viral",
     "a dataset": "/datasets/viral/verified/2026-10", "a face dataset": "/datasets/face/full/2026-10",
@@ -143,24 +142,9 @@ def _deploy(url: str) -> str:
 
 @pytest.fixture
 def watched(house: House) -> Iterator[Page]:
-    """A page of an admin; fails the test where the browser complained or asked another host for anything."""
-    context = house.context("admin")
-    page = context.new_page()
-    complaints: list[str] = []
-    page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on(
-        "request",
-        lambda asked: None if asked.url.startswith((house.url, "data:")) else complaints.append(asked.url),
-    )
-    yield page
-    context.close()
-    assert [one for one in complaints if "status of 4" not in one] == []
-
-
-def violations(page: Page) -> list[str]:
-    found = Axe().run(page).response["violations"]
-    return [f"{one['id']}: {[node['html'][:160] for node in one['nodes'][:3]]}" for one in found]
+    """A page of an admin."""
+    with watched_page(house.context("admin"), house.url) as page:
+        yield page
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -171,14 +155,7 @@ def test_every_page_is_for_everybody(watched: Page, house: House, name: str) -> 
         page.context.clear_cookies()
     page.goto(house.url + PAGES[name].format(run=house.run))
     expect(page.locator("[data-fragment][aria-busy]")).to_have_count(0)
-    assert page.locator("h1").count() == 1
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        assert violations(page) == [], scheme
-    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
-    width = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
-    wide, visible = page.evaluate(width)
-    assert wide <= visible
+    check_for_everybody(page)
 
 
 def test_logging_in_leads_to_the_page_that_was_asked_for_and_out_again(house: House) -> None:

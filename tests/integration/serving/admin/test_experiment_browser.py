@@ -12,19 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from sqlalchemy import Engine
 
 from serving.experiments.desk import ExperimentDesk
 from storage import experiments
 from storage.database import make_engine
+from tests.browsing import WIDE, check_for_everybody, violations, watched_page
 from tests.conftest import TEMPLATE, PostgresServer
 from tests.experiments_world import STARTED, make, thumbnails, visit
 from tests.integration.serving.admin.conftest import without_tools
 from tests.verify_world import served, session_cookie
 
-WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
 #: Figures are asked for again after some seconds, and later on a busy machine.
 SOON = 30_000
 RATES = {"plain": 0.05, "face": 0.3, "text": 0.1}
@@ -86,21 +85,9 @@ def _fill(engine: Engine) -> None:
 
 @pytest.fixture
 def watched(house: House) -> Iterator[Page]:
-    """A page of an admin; fails the test where the browser complained or asked another host for anything."""
-    context = house.context("admin")
-    page = context.new_page()
-    complaints: list[str] = []
-    page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda asked: None if asked.url.startswith(house.url) else complaints.append(asked.url))
-    yield page
-    context.close()
-    assert [one for one in complaints if "status of 4" not in one] == []
-
-
-def violations(page: Page) -> list[str]:
-    found = Axe().run(page).response["violations"]
-    return [f"{one['id']}: {[node['html'][:160] for node in one['nodes'][:3]]}" for one in found]
+    """A page of an admin."""
+    with watched_page(house.context("admin"), house.url) as page:
+        yield page
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -108,15 +95,7 @@ def test_every_page_is_for_everybody(watched: Page, house: House, name: str) -> 
     """WCAG AA by axe in light and dark, no sideways scrolling at 360 px, nothing from elsewhere."""
     page = watched
     page.goto(house.url + PAGES[name])
-    assert page.locator("h1").count() == 1
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        assert violations(page) == [], scheme
-    page.set_viewport_size(PHONE)
-    wide, visible = page.evaluate(
-        "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
-    )
-    assert wide <= visible
+    check_for_everybody(page)
 
 
 def test_from_the_form_to_the_winner_with_the_chart_following(watched: Page, house: House) -> None:
