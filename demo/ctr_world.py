@@ -27,10 +27,10 @@ _HOOKS = (
 )
 #: How much a hook moves the log-odds of a click.
 _HOOK_GAIN = np.array([0.25, 0.15, 0.0, -0.15, -0.2])
-_PLACEMENT_GAIN = np.array([0.0, -0.35, 0.3])
-_AUDIENCE_GAIN = np.array([0.15, 0.0, -0.2])
+_PLACEMENT_GAIN = np.array([0.0, -0.6, 0.5])
+_AUDIENCE_GAIN = np.array([0.35, 0.0, -0.4])
 #: Days that a clip is shown for.
-SHOWN_DAYS = 6
+SHOWN_DAYS = 4
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,8 @@ def make_ctr_world(as_of: date, seed: int = 7, size: CtrSize | None = None) -> p
     index, day, placement, audience = index[order], day[order], placement[order], audience[order]
     weekend = (day % 7 >= 5) * 0.1
     odds = clips["log_odds"][index] + _PLACEMENT_GAIN[placement] + _AUDIENCE_GAIN[audience] + weekend
-    rate = 1 / (1 + np.exp(-(odds + rng.normal(0, 0.12, len(index)))))
-    impressions = np.round(np.exp(rng.normal(6.2, 1.0, len(index)))).astype(np.int64)
+    rate = 1 / (1 + np.exp(-(odds + rng.normal(0, 0.08, len(index)))))
+    impressions = np.round(np.exp(rng.normal(6.8, 0.8, len(index)))).astype(np.int64)
     clicks = rng.binomial(impressions, rate)
     _spoil(impressions, clicks, rng)
     return _table(as_of, size, clips, index, day, placement, audience, impressions, clicks)
@@ -89,9 +89,9 @@ def _clips(size: CtrSize, rng: np.random.Generator) -> dict[str, Any]:
         + 0.5 * (signals["novelty"] - 0.5)
         + 0.9 * (signals["emotion"] - 0.5) * (1 + face)
         + _HOOK_GAIN[hook_text]
-        + rng.normal(0, 0.35, size.creators)[creator]
+        + rng.normal(0, 0.3, size.creators)[creator]
         + rng.normal(0, 0.2, size.advertisers)[advertiser]
-        + rng.normal(0, 0.2, count)
+        + rng.normal(0, 0.12, count)
     )
     return {
         "creator": creator,

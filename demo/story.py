@@ -120,8 +120,8 @@ def retrain(
     )
     if not result["production"]:
         raise AssayError(
-            f"No version of {family} is in production.",
-            hint="The run in the Prefect UI says which gate failed.",
+            f"No version of {family} is in production: {result['reason']}",
+            hint=f"The platform goes on running; see `assay models show {family} {result['version']}`.",
         )
     return str(result["production"])
 
