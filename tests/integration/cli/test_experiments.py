@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 from cli.main import app
 from config.errors import ExperimentConflict, ExperimentNotFound, InputError
 from config.settings import Settings
+from models.experiments.advice import days_in_words
 from tests.experiments_world import make, thumbnails, visit
 
 Call = Callable[..., Result]
@@ -135,6 +136,7 @@ def test_figures_are_shown_and_as_json(call: Call, engine: Engine) -> None:
     assert {one["metric"] for one in found["metrics"]} == {"load_seconds"}
     shown = call("stats", "thumbnails").output
     assert "thumbnails is running: 400 decisions" in shown
+    assert f"{days_in_words(found['days_needed'])} more needed." in shown
     for word in ("plain (control)", "against the control", "load_seconds", found["recommendation"]):
         assert word in shown.replace("\n", " ")
     listed = call("list", "--state", "running").stdout

@@ -86,6 +86,15 @@ def test_a_density_is_a_closed_outline_inside_its_row(values: list[float]) -> No
     assert all(0 <= one <= 100 for one in numbers[1::2])
 
 
+def test_the_page_tells_the_time_to_come_in_the_words_of_its_sentence() -> None:
+    definition = parse_definition(defined(minimum_effect=0.025))
+    found = stats(definition, [tally("a", 3000, 300), tally("b", 3000, 304)])
+    assert 0 < found["days_needed"] < 1
+    text = live_view(definition, found, []).text
+    assert text["days"] == "less than a day"
+    assert "in less than a day at the traffic so far" in text["recommendation"]
+
+
 def test_no_two_variants_look_alike() -> None:
     assert len({look(place) for place in range(20)}) == 20
 
