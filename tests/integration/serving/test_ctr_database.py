@@ -19,6 +19,7 @@ from sqlalchemy import Engine, text
 from config.errors import DatabaseUnavailable
 from config.settings import Settings
 from models.ctr.schema import OUTCOME_SCHEMA
+from serving import ctr_database
 from serving.ctr_database import LOCK_SECONDS, ClipDatabase, take_outcomes
 from serving.inbox import Inbox
 from serving.metrics import ServiceMetrics
@@ -111,8 +112,9 @@ def test_large_batches_take_few_of_the_servers_locks_and_the_same_name_is_waited
 
 
 def test_of_queued_outcomes_only_the_refused_are_set_aside_and_the_last_restatement_stands(
-    database: ClipDatabase, settings: Settings, engine: Engine
+    database: ClipDatabase, settings: Settings, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(ctr_database, "ClipDatabase", lambda _: database)  # whose connections are closed
     take = partial(take_outcomes, settings)
     inbox = Inbox("outcomes", settings.home / "outcomes", settings, ServiceMetrics("ctr"), take)
     common = OUTCOME | {"placement": None, "audience": None, "replace": False}
@@ -131,7 +133,7 @@ def test_of_queued_outcomes_only_the_refused_are_set_aside_and_the_last_restatem
     (aside,) = (settings.home / "outcomes" / "set-aside").glob("*.jsonl")
     reasons = [json.loads(line)["reason"] for line in aside.read_text().splitlines()]
     assert [reason.split(":")[0] for reason in reasons] == [
-        "There is no clip 'nobody'", "The key 'k' is taken",
+        "There is no clip 'nobody'", "The key 'k' stands for other counts",
     ]  # fmt: skip
     assert not inbox.waiting()
     inbox.spool.close()
