@@ -3,6 +3,7 @@
     AssayError
     ├── SettingsError              a setting is missing, wrong or unsafe
     ├── InputError                 data from outside does not fit: which field, which row, what to do
+    │   ├── DefinitionFaulty       fields of an experiment's definition, each with what is wrong
     │   ├── ExperimentNotFound
     │   └── ExperimentConflict     its state does not allow that, or somebody else changed it in the meantime
     ├── StoreError                 the object store
@@ -33,6 +34,8 @@ A message is one clear sentence. What a user can mend, ``hint`` tells how.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class AssayError(Exception):
     """Root of the project's errors: a sentence that says what is wrong, and a hint that says what to do."""
@@ -52,6 +55,14 @@ class SettingsError(AssayError):
 
 class InputError(AssayError):
     """Data from outside that does not fit."""
+
+
+class DefinitionFaulty(InputError):
+    """A definition of an experiment that is not usable; ``faults`` are (field, what is wrong with it)."""
+
+    def __init__(self, message: str, faults: Sequence[tuple[str, str]], *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.faults = tuple(faults)
 
 
 class ExperimentNotFound(InputError):

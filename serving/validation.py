@@ -108,6 +108,9 @@ class BodyValidator:
             return f"{path} must be a day such as 2026-11-20."
         if kind == "string_too_short":
             return f"{path} must not be empty."
+        if kind.startswith("uuid_"):
+            of = "the UUID that select answered" if path.endswith("decision_id") else "a UUID"
+            return f"{path} must be {of}."
         if kind.startswith("datetime"):
             return f"{path} must be a time such as 2026-11-20T12:00:00Z."
         return f"{path} does not fit: {item['msg']}."

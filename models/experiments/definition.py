@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from config.errors import InputError
+from config.errors import DefinitionFaulty
+from models.experiments.faults import faults
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 MIN_VARIANTS, MAX_VARIANTS = 2, 20
@@ -202,22 +203,25 @@ class Definition(BaseModel):
         return self.model_dump(mode="json")
 
 
+_PARTS: dict[str, type[BaseModel]] = {
+    "variants": Variant, "reward": Reward, "policy": Policy, "context": ContextField, "guardrails": GuardRail,
+}  # fmt: skip
+
+
 def parse_definition(value: Mapping[str, Any]) -> Definition:
     """Read a definition.
 
     Raises:
-        InputError: what is wrong, naming each field.
+        DefinitionFaulty: an InputError that says what is wrong with each field.
     """
     try:
         return Definition.model_validate(dict(value))
     except ValidationError as error:
-        faults = []
-        for item in error.errors(include_url=False, include_input=False):
-            place = ".".join(str(part) for part in item["loc"])
-            message = item["msg"].removeprefix("Value error, ")
-            faults.append(f"{place}: {message}" if place else message)
-        raise InputError(
-            f"The experiment's definition is not usable: {'; '.join(faults)}.",
+        found = faults(error, Definition, _PARTS)
+        said = "; ".join(f"{place}: {what}" if place else what for place, what in found)
+        raise DefinitionFaulty(
+            f"The experiment's definition is not usable: {said}.",
+            found,
             hint="docs/guides/experiments.md lists the fields.",
         ) from None
 

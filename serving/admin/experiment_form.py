@@ -24,7 +24,7 @@ PARTS = {
     "policy": ("kind", "posterior", "exploration", "explorer", "learning_rate"),
 }
 PLAIN = ("id", "title", "control", "minimum_effect", "planned_decisions", "salt")
-_PLACES = re.compile(r"\b(variants|context|guardrails|reward|policy)\.(?:(\d+)\.)?")
+_PLACES = re.compile(r"\b(variants|context|guardrails|reward|policy)(?:\[(\d+)\])?\.")
 _WORDS = {"variants": "variant", "context": "context field", "guardrails": "guard-rail"}
 
 
@@ -142,9 +142,12 @@ def _attribute_text(value: Any) -> str:
 
 def _percent(text: str) -> float:
     try:
-        return float(text) / 100
+        share = float(text)
     except ValueError:
-        raise InputError(f"Share of traffic: '{text}' is not a number of percent.") from None
+        raise InputError(f"Share of the subjects: '{text}' is not a number of percent.") from None
+    if not 0 < share <= 100:
+        raise InputError(f"Share of the subjects must be more than 0 and at most 100 percent, not {share:g}.")
+    return share / 100
 
 
 def _attributes(text: str, variant: str) -> dict[str, str | float | bool]:

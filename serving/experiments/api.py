@@ -10,7 +10,13 @@ from typing import Any, TypeVar
 
 import orjson
 
-from config.errors import DatabaseUnavailable, ExperimentConflict, ExperimentNotFound, InputError
+from config.errors import (
+    DatabaseUnavailable,
+    DefinitionFaulty,
+    ExperimentConflict,
+    ExperimentNotFound,
+    InputError,
+)
 from serving.application import Route
 from serving.experiments.decide import RETRY_AFTER, DecideApi
 from serving.experiments.operations import EXPERIMENT_OPERATIONS
@@ -183,6 +189,12 @@ async def _in_thread(work: Callable[[], T], threads: Executor | None = None) -> 
         raise Problem(404, error.message) from None
     except ExperimentConflict as error:
         raise Problem(409, str(error)) from None
+    except DefinitionFaulty as error:
+        faults = [
+            FieldError(field or "definition", f"{field}: {what}." if field else f"{what[0].upper()}{what[1:]}.")
+            for field, what in error.faults
+        ]
+        raise Problem(422, str(error), faults) from None
     except InputError as error:
         raise Problem(422, str(error)) from None
     except DatabaseUnavailable:

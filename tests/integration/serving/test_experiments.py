@@ -245,6 +245,8 @@ def test_only_a_draft_can_be_edited(world: World) -> None:
     assert world.ask("PUT", "/experiments/shop", DEFINITION, key=True).status_code == 409
     bad = world.post("/experiments", {**DEFINITION, "id": "b", "variants": [{"name": "x"}]}, key=True)
     assert bad.status_code == 422
+    (fault,) = bad.json()["errors"]
+    assert fault == {"field": "variants", "message": "variants: there must be 2 to 20 of them, not 1."}
 
 
 def test_stats_have_the_report_and_more_on_request(world: World) -> None:

@@ -255,8 +255,8 @@ def test_another_row_is_asked_for_without_losing_what_was_typed() -> None:
         ({"variants": [{"name": "a", "share": "x", "attributes": ""}] * 2}, "variant 1, share: "),
         ({"planned_decisions": "many"}, "planned_decisions: "),
         ({"id": "no spaces"}, "id: "),
-        ({"traffic": "101"}, "traffic: "),
-        ({"traffic": "nan"}, "traffic: "),
+        ({"traffic": "250"}, "Share of the subjects must be more than 0 and at most 100 percent"),
+        ({"traffic": "nan"}, "Share of the subjects must be more than 0 and at most 100 percent"),
     ],
 )
 def test_what_is_wrong_is_named_as_the_form_names_it(change: dict[str, Any], wrong: str) -> None:
