@@ -23,7 +23,8 @@ CONNECT_SECONDS = 2
 LOCK_SECONDS = 2.0
 #: What becomes of an outcome that was kept on disk, where the database says no to it.
 REFUSED = {
-    "conflict": "it stands for other counts (send `replace` to restate them), or another clip, span or place",
+    "conflict": "stands for other counts: send `replace` if yours are right, so that they are restated",
+    "taken": "stands for another clip, span, placement or audience: send this outcome under another key",
     "unknown clip": "save it with POST /clips and send the outcome again",
 }
 Row = dict[str, Any]
@@ -64,6 +65,13 @@ class ClipDatabase:
 
         with _not_locked():
             return described(self.engine, list(ids), datetime.now(UTC))
+
+    def known_since(self, ids: Sequence[str]) -> Mapping[str, datetime]:
+        """Since when clips are known; unknown ones are absent."""
+        from storage.clips import known_since
+
+        with _not_locked():
+            return known_since(self.engine, list(ids))
 
     def past(self, keys: Sequence[Past], at: datetime | None = None) -> Mapping[Past, tuple[int, int]]:
         """(impressions, clicks) of clips, creators and advertisers as known at a moment (default: now)."""
@@ -129,8 +137,8 @@ def take_outcomes(settings: Settings) -> Callable[[list[Row]], int]:
 
 def refusal(row: Row, status: str) -> str:
     """Why an outcome was not taken, in one sentence."""
-    if status == "conflict":
-        return f"The key '{row['key']}' is taken: {REFUSED[status]}."
+    if status != "unknown clip":
+        return f"The key '{row['key']}' {REFUSED[status]}."
     return f"There is no clip '{row['clip_id']}': {REFUSED[status]}."
 
 

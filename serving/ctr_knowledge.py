@@ -7,7 +7,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from config.errors import DatabaseUnavailable
@@ -39,6 +39,10 @@ class ClipReader(Protocol):
 
     def described(self, ids: Sequence[str]) -> Mapping[str, dict[str, Any]]:
         """What is known of clips now, without past counts."""
+        ...
+
+    def known_since(self, ids: Sequence[str]) -> Mapping[str, datetime]:
+        """Since when clips are known."""
         ...
 
     def past(self, keys: Sequence[Past], at: datetime | None = None) -> Mapping[Past, tuple[int, int]]:
@@ -97,16 +101,20 @@ class Knowledge:
         for question in questions:
             by_moment[known_as_of(question, now)].append(question)
         unknown: list[int] = []
+        of_the_past: list[str] = []
         for at, group in by_moment.items():
             named = [question for question in group if not is_inline(question)]
             inline = [question for question in group if is_inline(question)]
             # first: what is asked by name becomes inline when it is complete
             await self._add_past(inline, at, PAST_PATIENCE_SECONDS)
-            unknown += [id(question) for question in await self._add_clips(named, at)]
+            missing = await self._add_clips(named, at)
+            unknown += [id(question) for question in missing]
+            of_the_past += [question["clip_id"] for question in missing if at is not None]
             if at is None and not unknown:
                 await self._add_past(named, at, PATIENCE_SECONDS)
         if unknown:
-            raise _unknown([at for at, one in enumerate(questions) if id(one) in unknown], questions, path)
+            places = [at for at, one in enumerate(questions) if id(one) in unknown]
+            raise _unknown(places, questions, path, await self._since(of_the_past))
 
     async def _add_clips(self, questions: Sequence[Question], at: datetime | None) -> list[Question]:
         """Fill in what is known of clips; gives back those whose clip is not known."""
@@ -132,6 +140,15 @@ class Knowledge:
                 question.update({**known, **given})
         return unknown
 
+    async def _since(self, ids: Sequence[str]) -> Mapping[str, datetime]:
+        """Since when clips are known; what cannot be read now is left out."""
+        if not ids:
+            return {}
+        try:
+            return dict(await self._read(self._database.known_since, list(dict.fromkeys(ids))))
+        except (DatabaseUnavailable, TimeoutError):
+            return {}
+
     async def _add_past(self, questions: Sequence[Question], at: datetime | None, patience: float) -> None:
         """Fill in past counts. Without the database they stay unknown: an answer is worth more than them."""
         keys = list(dict.fromkeys(key for question in questions for key in missing_past(question)))
@@ -147,9 +164,9 @@ class Knowledge:
         for question in questions:
             add_past(question, found)
 
-    async def _read(self, read: Callable[..., Any], keys: Sequence[Any], at: datetime) -> Any:
+    async def _read(self, read: Callable[..., Any], *arguments: Any) -> Any:
         async with asyncio.timeout(PATIENCE_SECONDS):
-            return await asyncio.get_running_loop().run_in_executor(self._pool, read, keys, at)
+            return await asyncio.get_running_loop().run_in_executor(self._pool, read, *arguments)
 
 
 def away(sentence: str) -> Problem:
@@ -157,18 +174,27 @@ def away(sentence: str) -> Problem:
     return Problem(503, sentence, headers=((b"retry-after", b"5"),))
 
 
-def _unknown(places: Sequence[int], questions: Sequence[Question], path: str) -> Problem:
+def _unknown(
+    places: Sequence[int], questions: Sequence[Question], path: str, since: Mapping[str, datetime]
+) -> Problem:
+    """404 for the questions at ``places``; ``since`` has those clips that became known after their moment."""
+    missing = {at: _missing(questions[at], since) for at in places}
     errors = [
-        FieldError(
-            f"{path.format(at)}clip_id",
-            f"{path.format(at)}clip_id: there is no clip '{questions[at]['clip_id'][:100]}'.",
-        )
-        for at in places
+        FieldError(f"{path.format(at)}clip_id", f"{path.format(at)}clip_id: {said[:1].lower()}{said[1:]}.")
+        for at, said in missing.items()
     ]
-    name = questions[places[0]]["clip_id"][:100]
     more = f" There are {len(places) - 1} more that are not known." if len(places) > 1 else ""
-    return Problem(
-        404,
-        f"There is no clip '{name}'.{more} Save it with POST /clips, or send its features with the question.",
-        errors,
+    late = questions[places[0]]["clip_id"] in since
+    hint = "Ask about a later `at`" if late else "Save it with POST /clips"
+    detail = f"{missing[places[0]]}.{more} {hint}, or send its features with the question."
+    return Problem(404, detail, errors)
+
+
+def _missing(question: Question, since: Mapping[str, datetime]) -> str:
+    name = question["clip_id"]
+    if name not in since:
+        return f"There is no clip '{name[:100]}'"
+    asked, known = (
+        f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" for moment in (question["at"], since[name])
     )
+    return f"The clip '{name[:100]}' was not known yet at {asked}, but since {known}"

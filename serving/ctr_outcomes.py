@@ -74,7 +74,7 @@ class OutcomesApi:
         row = self._parsed(body, now)
         status = self._save([row], now)[0]
         if status in REFUSED:
-            raise Problem(409 if status == "conflict" else 404, refusal(row, status))
+            raise Problem(404 if status == "unknown clip" else 409, refusal(row, status))
         return _json({"key": row["key"], "status": status}, 202 if status == QUEUED else 200)
 
     def _many(self, body: bytes) -> Response:
@@ -89,7 +89,7 @@ class OutcomesApi:
         if good:
             statuses = self._save([row for _, row in good], now)
             for (entry, row), status in zip(good, statuses, strict=True):
-                entry["status"] = status
+                entry["status"] = "conflict" if status == "taken" else status
                 if status in REFUSED:
                     entry["detail"] = refusal(row, status)
         counts = Counter(entry["status"] for entry in results)

@@ -21,7 +21,7 @@ IDENTITY = ("clip_id", "started_at", "ended_at", "placement", "audience")
 COUNTS = ("impressions", "clicks")
 COLUMNS = ("key", "revision", *IDENTITY, *COUNTS, "known_at")
 NEW, REPEATED, CONFLICT, REVISED, UNKNOWN = "new", "repeated", "conflict", "revised", "unknown clip"
-FORGOTTEN = "forgotten"
+TAKEN, FORGOTTEN = "taken", "forgotten"
 #: A span may end so much later than our clock says: clocks differ.
 CLOCK_SLACK = timedelta(hours=1)
 LARGEST = 2**53
@@ -56,8 +56,8 @@ def save_outcomes(
     Returns:
         For each row: ``new``; ``repeated`` (the key is there with these counts: nothing changes); ``revised``
         (they take the place of those that are there, from now on); ``conflict`` (other counts are there and
-        ``replace`` is not set, or the key stands for another clip, span, placement or audience: nothing
-        changes); ``unknown clip``; ``forgotten``.
+        ``replace`` is not set: nothing changes); ``taken`` (the key stands for another clip, span, placement
+        or audience: nothing changes); ``unknown clip``; ``forgotten``.
 
     Raises:
         InputError: a row lacks a field or has a wrong one; the message names both, and nothing is kept.
@@ -100,7 +100,7 @@ def _status(row: Mapping[str, Any], there: Mapping[str, Any] | None) -> str:
     if there is None:
         return NEW
     if any(row[name] != there[name] for name in IDENTITY):
-        return CONFLICT
+        return TAKEN
     if all(row[name] == there[name] for name in COUNTS):
         return REPEATED
     return REVISED if row["replace"] else CONFLICT

@@ -38,6 +38,7 @@ _KNOWN_AT = SQL(
     order by id, known_at desc
     """
 ).format(_COLUMNS)
+_SINCE = "select id, min(known_at) from clips where id = any(%s::text[]) group by id"
 _INSERT = SQL("insert into clips (id, known_at, {}) values (%s, %s{})").format(
     _COLUMNS, SQL(", %s") * len(FIELDS)
 )
@@ -133,6 +134,16 @@ def described(engine: Engine, clip_ids: Sequence[str], at: datetime) -> dict[str
     with transaction(engine) as connection, cursor(connection) as cur:
         clips = _dicts(cur, _KNOWN_AT, (sorted(set(clip_ids)), at))
     return {clip["id"]: {"clip_id": clip.pop("id"), **clip} for clip in clips}
+
+
+def known_since(engine: Engine, clip_ids: Sequence[str]) -> dict[str, datetime]:
+    """Since when clips are known; of which nothing was ever told has no entry.
+
+    Raises:
+        DatabaseUnavailable: the server cannot be reached.
+    """
+    with transaction(engine) as connection, cursor(connection) as cur:
+        return dict(cur.execute(_SINCE, (sorted(set(clip_ids)),)).fetchall())
 
 
 def history(

@@ -19,7 +19,7 @@ from models.ctr.schema import CLIP_FIELDS, HISTORY_FIELDS
 from models.family import Window, get_family
 from storage.clip_bulk import load_outcomes
 from storage.clip_outcomes import save_outcomes
-from storage.clips import clip_inputs, history, save_clips
+from storage.clips import clip_inputs, history, known_since, save_clips
 from storage.ctr_predictions import insert_ctr_predictions, join_outcomes
 from storage.database import transaction
 from storage.erasure import remember, subject_hash
@@ -66,6 +66,7 @@ def test_what_changes_of_a_clip_is_known_from_then_on_and_not_before(engine: Eng
     assert known[0] == {}
     assert [found["a"]["title"] for found in known[1:]] == ["First", "First", "Second", "Second"]
     assert {found["a"]["duration"] for found in known[1:]} == {12.0}
+    assert known_since(engine, ["a", "unknown"]) == {"a": day(0)}
 
 
 def test_an_input_of_a_clip_has_all_fields_of_the_schema(engine: Engine) -> None:
@@ -123,8 +124,8 @@ def test_other_counts_under_a_key_conflict_unless_they_are_to_replace(engine: En
     assert save_outcomes(engine, [outcome(clicks=9)], day(3)) == ["conflict"]
     assert save_outcomes(engine, [outcome(clicks=9, replace=True)], day(4)) == ["revised"]
     assert save_outcomes(engine, [outcome(clicks=9, replace=True)], day(5)) == ["repeated"]
-    assert save_outcomes(engine, [outcome(clip="b", replace=True)], day(5)) == ["conflict"]
-    assert save_outcomes(engine, [outcome(placement="feed", replace=True)], day(5)) == ["conflict"]
+    assert save_outcomes(engine, [outcome(clip="b", replace=True)], day(5)) == ["taken"]
+    assert save_outcomes(engine, [outcome(placement="feed", replace=True)], day(5)) == ["taken"]
     assert query(engine, "select revision, clicks from clip_outcomes order by 1") == [(1, 5), (2, 9)]
 
 

@@ -25,6 +25,7 @@ from models.viral.schema import EXAMPLE_SCHEMA, INPUT_SCHEMA
 from registry.records import ModelVersion
 from serving.application import Application
 from serving.ctr_app import CtrService
+from serving.ctr_database import from_line
 from serving.face_api import photo_pool
 from serving.face_app import face_application
 from serving.metrics import ServiceMetrics
@@ -270,6 +271,7 @@ class ClipsDouble:
     """The clips, past counts and outcomes of "the database"; ``away``: it does not answer."""
 
     known: dict[str, dict[str, Any]] = field(default_factory=dict)
+    since: dict[str, datetime] = field(default_factory=dict)
     counts: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
     outcomes: dict[str, dict[str, Any]] = field(default_factory=dict)
     away: bool = False
@@ -282,7 +284,12 @@ class ClipsDouble:
     def clips(self, ids: Sequence[str], at: datetime | None = None) -> dict[str, dict[str, Any]]:
         self._reach()
         self.asked += [(one, at) for one in ids]
-        return {one: dict(self.known[one]) for one in ids if one in self.known}
+        late = {one for one, since in self.since.items() if at is not None and at < since}
+        return {one: dict(self.known[one]) for one in ids if one in self.known and one not in late}
+
+    def known_since(self, ids: Sequence[str]) -> dict[str, datetime]:
+        self._reach()
+        return {one: self.since[one] for one in ids if one in self.since}
 
     def described(self, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         return self.clips(ids)
@@ -311,13 +318,17 @@ class ClipsDouble:
         there = self.outcomes.get(row["key"])
         if row["clip_id"] not in self.known:
             return "unknown clip"
+        if there is not None and any(
+            row[name] != there[name] for name in ("clip_id", "started_at", "placement")
+        ):
+            return "taken"
         if there is None or row["replace"]:
             self.outcomes[row["key"]] = row
             return "revised" if there else "new"
         return "repeated" if there["clicks"] == row["clicks"] else "conflict"
 
     def take(self, rows: list[dict[str, Any]]) -> int:
-        self.save_outcomes(rows, datetime.now(UTC))
+        self.save_outcomes([from_line(row) for row in rows], datetime.now(UTC))
         return len(rows)
 
     def close(self) -> None:

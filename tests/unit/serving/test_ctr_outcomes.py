@@ -58,9 +58,28 @@ def test_an_outcome_counts_once_by_its_key(known: Any) -> None:
     assert send(known, OUTCOME).json() == {"key": "k-1", "status": "repeated"}
     conflict = send(known, OUTCOME | {"clicks": 32})
     assert conflict.status_code == 409
-    assert "`replace`" in conflict.json()["detail"]
+    assert conflict.json()["detail"].startswith("The key 'k-1' stands for other counts: send `replace`")
     assert send(known, OUTCOME | {"clicks": 32, "replace": True}).json()["status"] == "revised"
     assert known.clips.outcomes["k-1"]["clicks"] == 32
+
+
+def test_a_key_of_another_place_or_day_is_told_to_need_another_key_also_beside_replace(known: Any) -> None:
+    send(known, OUTCOME)
+    for other in (
+        {"placement": "elsewhere"},
+        {"date": "2026-10-19"},
+        {"placement": "elsewhere", "replace": True},
+    ):
+        answer = send(known, OUTCOME | other)
+        assert answer.status_code == 409
+        assert answer.json()["detail"] == (
+            "The key 'k-1' stands for another clip, span, placement or audience: "
+            "send this outcome under another key."
+        )
+    many = send(known, OUTCOME | {"placement": "elsewhere"}, OUTCOME).json()
+    assert [one["status"] for one in many["results"]] == ["conflict", "repeated"]
+    assert "under another key" in many["results"][0]["detail"]
+    assert many["counts"] == {"conflict": 1, "repeated": 1}
 
 
 def test_a_day_is_the_span_that_it_is_in_utc(known: Any) -> None:

@@ -70,6 +70,21 @@ def test_an_unknown_clip_is_a_404_that_says_what_to_do(ctr: Any) -> None:
     assert ctr.predict(clip_id="nobody").status_code == 200, "that it was unknown is not remembered"
 
 
+def test_a_clip_that_became_known_after_the_moment_is_said_to_be_late_and_not_absent(ctr: Any) -> None:
+    ctr.clips.known["c-1"], ctr.clips.since["c-1"] = KNOWN, MOMENT
+    early = (MOMENT - timedelta(days=1)).isoformat()
+    answer = ctr.predict(clip_id="c-1", at=early)
+    assert answer.status_code == 404
+    assert answer.json()["detail"] == (
+        "The clip 'c-1' was not known yet at 2026-10-19 00:00:00 UTC, but since 2026-10-20 00:00:00 UTC. "
+        "Ask about a later `at`, or send its features with the question."
+    )
+    many = ctr.predict(clips=[{"clip_id": "nobody"}, {"clip_id": "c-1"}], at=early).json()
+    assert many["detail"].startswith("There is no clip 'nobody'. There are 1 more")
+    assert "was not known yet" in many["errors"][1]["message"]
+    assert ctr.predict(clip_id="c-1", at=AT).status_code == 200
+
+
 def test_among_many_the_unknown_ones_are_named(ctr: Any) -> None:
     ctr.clips.known["c-1"] = KNOWN
     answer = ctr.predict(clips=[{"clip_id": "c-1"}, {"clip_id": "x"}, {"title": "Hello"}, {"clip_id": "y"}])
