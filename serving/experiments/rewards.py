@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import orjson
 from sqlalchemy import Engine
@@ -29,6 +30,9 @@ logger = logging.getLogger(__name__)
 #: Clocks of backends differ.
 CLOCK_SLACK = timedelta(hours=1)
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+#: A reward may come about so long before its decision by the clock of a backend; it counts as of the decision.
+BEFORE_SLACK = timedelta(minutes=5)
+_LAST_MILLISECOND = int(datetime(9999, 1, 1, tzinfo=UTC).timestamp() * 1000)
 _FIELDS = ("decision_id", "value", "metrics", "at")
 
 
@@ -173,7 +177,18 @@ def _faults(definition: Definition, item: Mapping[str, Any], now: datetime, path
         faults.append(
             FieldError(f"{path}at", f"{path}at must not lie in the future: it is when it came about.")
         )
+    elif at is not None and (made := _made_at(item["decision_id"])) and at < made - BEFORE_SLACK:
+        said = f"{path}at lies before its decision, which was made at {made:%Y-%m-%dT%H:%M:%SZ}."
+        faults.append(FieldError(f"{path}at", said))
     return faults
+
+
+def _made_at(decision: UUID) -> datetime | None:
+    """When a decision was made, by the time that its id begins with (version 7); of other ids nobody knows."""
+    if decision.version != 7:
+        return None
+    milliseconds = decision.int >> 80
+    return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds < _LAST_MILLISECOND else None
 
 
 def _row(

@@ -218,6 +218,26 @@ def test_a_reward_that_cannot_be_is_refused_by_its_field(world: World, body: Any
     assert [fault["field"] for fault in answer.json()["errors"]] == [field]
 
 
+def test_a_reward_before_its_decision_is_refused_but_clocks_may_differ(world: World, engine: Engine) -> None:
+    world.create()
+    made, now = world.select()["decision_id"], datetime.now(UTC)
+    reward = {"decision_id": made, "value": 1}
+    early = world.post("/experiments/shop/reward", {**reward, "at": (now - timedelta(hours=1)).isoformat()})
+    assert early.status_code == 422
+    assert [fault["field"] for fault in early.json()["errors"]] == ["at"]
+    assert "before its decision" in early.json()["detail"]
+    close = world.post("/experiments/shop/reward", {**reward, "at": (now - timedelta(minutes=2)).isoformat()})
+    assert (close.status_code, close.json()["status"]) == (200, "counted")
+    with engine.connect() as connection:
+        assert connection.execute(text("select rewarded_at = at from experiment_decisions")).scalar_one()
+
+
+def test_a_decision_id_that_is_none_is_told_where_it_comes_from(world: World) -> None:
+    world.create()
+    answer = world.post("/experiments/shop/reward", {"decision_id": "user-77", "value": 1})
+    assert answer.json()["detail"] == "decision_id must be the UUID that select answered."
+
+
 def test_questions_that_do_not_fit_are_refused(world: World) -> None:
     world.create(context=[{"name": "country", "required": True}])
     path = "/experiments/shop/select"
