@@ -1,4 +1,7 @@
 from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -120,6 +123,17 @@ def test_of_two_rows_of_one_clip_and_span_the_later_one_wins():
     good, bad = cleaned(GOOD, {**GOOD, "clicks": "7"}, {**GOOD, "placement": "feed"})
     assert [row["clicks"] for row in good] == [7, 5]
     assert list(bad) == [1]
+
+
+@pytest.mark.parametrize("place", [{}, {"placement": "feed"}, {"placement": "feed", "audience": "25–34"}])
+def test_a_row_without_a_key_gets_the_one_that_the_guide_tells_how_to_make(place):
+    guide = (Path(__file__).parents[4] / "docs/guides/ctr-data.md").read_text()
+    recipe: dict[str, Any] = {}
+    exec(guide.split("```python\n")[1].split("```")[0], recipe)  # noqa: S102 - our own page
+    good, _ = cleaned({**GOOD, **place}, {**GOOD, **place, "day": "2026-03-03"})
+    days = [datetime(2026, 3, day, tzinfo=UTC) for day in (2, 3, 4)]
+    made = [recipe["key"]("a", *span, **place) for span in pairwise(days)]
+    assert [row["key"] for row in good] == made
 
 
 def test_a_log_has_one_impression_a_row():
