@@ -17,7 +17,7 @@ class Cut(StrEnum):
 
 
 def evaluate(
-    family: Annotated[str, typer.Argument(help="Family, such as viral or face.")],
+    family: Annotated[str, typer.Argument(help="Family, such as viral, ctr or face.")],
     train: Annotated[
         Path | None,
         typer.Option(
@@ -58,9 +58,9 @@ def evaluate(
 ) -> None:
     """Fit a family on plain files and measure it on held-out rows, beside baselines; no platform is needed.
 
-    Tables may be cut by time or by video, and may have different columns; --table cuts one. Pictures are in
-    folders named by their class; a folder in between, as in DIR/Soft/anna/1.jpg, names the person, who is then
-    on one side only.
+    Tables may be cut by time, by video or by group, and may have different columns; --table cuts one.
+    Pictures are in folders named by their class; a folder in between, as in DIR/Soft/anna/1.jpg, names the
+    person, who is then on one side only.
     """
     from dataclasses import replace
 
