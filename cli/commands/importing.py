@@ -56,7 +56,14 @@ def import_(
     if dry_run:
         say("Nothing was loaded: this was a dry run.")
     if result.rejects_file:
-        say(f"{result.rejected:,} rows were set aside in {result.rejects_file}, each with its reason.")
+        say(set_aside(result.rejected, result.rejects_file))
+
+
+def set_aside(rows: int, file: Path) -> str:
+    """Where rejected rows are, in one sentence."""
+    if rows == 1:
+        return f"1 row was set aside in {file}, with its reason."
+    return f"{rows:,} rows were set aside in {file}, each with its reason."
 
 
 def read_mapping(pairs: list[str], file: Path | None) -> dict[str, str]:

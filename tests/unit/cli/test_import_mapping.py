@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.commands.importing import read_mapping
+from cli.commands.importing import read_mapping, set_aside
 from config.errors import InputError
 
 
@@ -41,3 +41,8 @@ def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path, content: bytes) ->
 def test_a_mapping_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.yaml cannot be read"):
         read_mapping([], tmp_path / "none.yaml")
+
+
+def test_one_row_that_was_set_aside_is_told_in_the_singular() -> None:
+    assert set_aside(1, Path("a.csv")) == "1 row was set aside in a.csv, with its reason."
+    assert set_aside(1200, Path("a.csv")) == "1,200 rows were set aside in a.csv, each with its reason."
