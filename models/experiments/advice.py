@@ -15,6 +15,8 @@ LEAST_PER_VARIANT = 100
 LEAST_EVENTS = 10
 MUCH_PENDING = 0.1
 LEAST_EFFECTIVE = 100.0
+#: A variant with less than this part of an equal share of the decisions is chosen rarely.
+RARELY = 0.1
 #: An expected loss of at most this part of the minimum effect is small: as a loss is never negative, another
 #: variant is then better by the minimum effect with a probability of at most as much (Markov).
 SMALL_LOSS = 0.1
@@ -142,10 +144,16 @@ def warnings(
     definition: Definition,
     tallies: Sequence[VariantTally],
     means: Sequence[Mean],
+    effects: Sequence[Effect],
     ratio: SampleRatio,
     harms: Sequence[Harm],
+    *,
+    ended: bool = False,
 ) -> list[str]:
-    """A sentence for everything that makes the figures weaker than they look. Tallies are in order."""
+    """A sentence for everything that makes the figures weaker than they look. Tallies are in order.
+
+    Once it has ``ended``, nothing advises any more what to do with an experiment that runs.
+    """
     found = []
     if ratio.alarm:
         found.append(
@@ -159,15 +167,49 @@ def warnings(
         for each in harms
         if each.breached
     ]
-    found += _few(definition, tallies) + _unrewarded(definition, tallies)
-    if definition.policy.kind != "fixed":
-        found += [
-            f"{each.variant}: {each.counted:,} decisions weigh like {each.effective:,.0f} (they were made with "
-            "uneven probabilities), so that its mean is uncertain."
-            for each in means
-            if each.counted >= LEAST_PER_VARIANT and each.effective < LEAST_EFFECTIVE
-        ]
+    uneven = [each for each in means if each.counted >= LEAST_PER_VARIANT and each.effective < LEAST_EFFECTIVE]
+    if definition.policy.kind == "fixed":
+        uneven = []
+    rare = _rare(definition, tallies, effects)
+    if not ended:
+        found += _few(definition, [each for each in tallies if each.variant not in rare])
+    found += _unrewarded(definition, tallies, ended=ended)
+    found += [
+        f"{each.variant}: {each.counted:,} decisions weigh like {each.effective:,.0f} (they were made with "
+        "uneven probabilities), so that its mean is uncertain."
+        for each in uneven
+    ]
+    said = [each.variant for each in uneven]
+    until = (
+        "is wide"
+        if ended
+        else "stays wide until more decisions go to it; a higher exploration or a fixed split measures faster"
+    )
+    found += [
+        f"{name} was chosen {times(number)}: its interval {until}."
+        for name, number in rare.items()
+        if name not in said
+    ]
     return found
+
+
+def _rare(definition: Definition, tallies: Sequence[VariantTally], effects: Sequence[Effect]) -> dict[str, int]:
+    """Variants that an adaptive policy gave up before their effect was certain -> how often it chose them."""
+    total = sum(each.decisions for each in tallies)
+    equal = total / len(tallies)
+    open_ = {each.variant for each in effects if not each.significant}
+    if definition.policy.kind == "fixed" or not open_ or equal < LEAST_PER_VARIANT:
+        return {}
+    few = max(LEAST_PER_VARIANT, equal * RARELY)
+    measured = open_ | {definition.control_name}
+    return {
+        each.variant: each.decisions for each in tallies if each.variant in measured and each.decisions < few
+    }
+
+
+def times(number: int) -> str:
+    """How often, in words."""
+    return "once" if number == 1 else f"{number:,} times"
 
 
 def _few(definition: Definition, tallies: Sequence[VariantTally]) -> list[str]:
@@ -184,16 +226,21 @@ def _few(definition: Definition, tallies: Sequence[VariantTally]) -> list[str]:
     return []
 
 
-def _unrewarded(definition: Definition, tallies: Sequence[VariantTally]) -> list[str]:
+def _unrewarded(definition: Definition, tallies: Sequence[VariantTally], *, ended: bool) -> list[str]:
     found = []
     decisions, pending = sum(each.decisions for each in tallies), sum(each.pending for each in tallies)
-    if decisions and pending / decisions > MUCH_PENDING:
+    if ended and pending:
+        found.append(
+            f"Rewards of {pending:,} decisions from before its end count until their window of "
+            f"{definition.reward.window_hours:g} hours closes, so that these figures still change."
+        )
+    elif decisions and pending / decisions > MUCH_PENDING:
         meanwhile = "count as zero" if definition.reward.missing == "zero" else "are left out"
         found.append(
             f"{pending / decisions:.0%} of the decisions may still get a reward (until "
             f"{definition.reward.window_hours:g} hours have passed) and {meanwhile} until then."
         )
-    if _window_open(definition, tallies):
+    if not ended and _window_open(definition, tallies):
         found.append(
             "The bandit has learned nothing yet: a decision teaches it once its window of "
             f"{definition.reward.window_hours:g} hours has closed."

@@ -131,6 +131,7 @@ def report(
     started_at: datetime | None,
     now: datetime,
     confidence: float = 0.95,
+    ended: bool = False,
 ) -> Report:
     """Say what the decisions so far show.
 
@@ -140,6 +141,7 @@ def report(
         started_at: UTC; None before the start.
         now: UTC.
         confidence: of all the effects together; guard-rails have 95 % always.
+        ended: whether it is concluded, so that no warning advises a running experiment.
 
     Raises:
         InputError: a tally of a variant that the definition does not have.
@@ -182,7 +184,7 @@ def report(
             harms=harmed,
             need=needed,
         ),
-        "warnings": advice.warnings(definition, ordered, found, ratio, harmed),
+        "warnings": advice.warnings(definition, ordered, found, compared, ratio, harmed, ended=ended),
         "notes": [_LOOKS, _BEST[definition.policy.kind]],
     }
 

@@ -60,7 +60,9 @@ def figures_of(request: Request, desk: ExperimentDesk, one: ExperimentRecord) ->
 
 def _compute(desk: ExperimentDesk, one: ExperimentRecord) -> Figures:
     started = time.monotonic()
-    view = live_view(parse_definition(one.definition), desk.stats(one.id), desk.timeline(one.id))
+    stats = desk.stats(one.id)
+    view = live_view(parse_definition(one.definition), stats, desk.timeline(one.id))
     now = time.monotonic()
-    every = 0.0 if one.state == "concluded" else max(LEAST_SECONDS, PATIENCE * (now - started))
+    final = one.state == "concluded" and not stats["pending"]
+    every = 0.0 if final else max(LEAST_SECONDS, PATIENCE * (now - started))
     return Figures(view, one.revision, now, round(every, 1))

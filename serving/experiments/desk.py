@@ -130,12 +130,14 @@ class ExperimentDesk:
 
         record, now = self.get(experiment_id), now or self._clock()
         definition = parse_definition(record.definition)
-        # A concluded experiment is judged at its end: it collects no further days.
+        # A concluded experiment collects no further days; rewards of its decisions count within their window.
         until = record.concluded_at or now
         rows = [VariantTally(**row) for row in tallies(self._engine, experiment_id, now)]
-        figures = report(definition, rows, started_at=record.started_at, now=until)
+        figures = report(
+            definition, rows, started_at=record.started_at, now=until, ended=bool(record.concluded_at)
+        )
         return {
-            **_summary(record), "at": now, **figures, **_ended(record, definition),
+            **_summary(record), "at": now, **figures, "as_of": now.isoformat(), **_ended(record, definition),
             "metrics": _metrics(definition, rows), "believed": _believed(definition, rows),
         }  # fmt: skip
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -123,6 +123,18 @@ def test_the_polled_figures_follow_the_decisions(visitor: Visitor, engine: Engin
     assert len(after["tables"]["shares"][0]) == 4
     ExperimentDesk(engine).conclude("thumbnails", None, "bo", "enough")
     assert viewer.get("/experiments/thumbnails/live").json()["every"] == 0, "it asks no more"
+
+
+def test_rewards_that_are_still_due_after_the_end_are_said_to_count(visitor: Visitor, engine: Engine) -> None:
+    definition = make(engine, thumbnails(guardrails=[]))  # so that only clicks are rewards
+    visit(engine, definition, RATES, 20, first=datetime.now(UTC) - timedelta(hours=2), span=timedelta(hours=1))
+    ExperimentDesk(engine).conclude("thumbnails", "face", "bo", "enough")
+    viewer = visitor("viewer")
+    page, live = viewer.get("/experiments/thumbnails").text, viewer.get("/experiments/thumbnails/live").json()
+    assert "At its end" not in page
+    assert "from before its end count until their window" in page
+    assert "too few to conclude" not in page
+    assert live["every"] > 0, "rewards still change it"
 
 
 def test_a_draft_has_no_figures(visitor: Visitor, engine: Engine) -> None:

@@ -264,6 +264,29 @@ def test_warnings_name_what_makes_the_figures_weak():
     assert any("weigh like" in line for line in adaptive["warnings"])
 
 
+def test_a_variant_that_was_given_up_is_said_to_stay_uncertain():
+    definition = experiment(policy={"kind": "thompson"})
+    arms = [joined("a", (1782, 180, 0.99)), joined("b", (18, 2, 0.01))]
+    found = told(definition, *arms)["warnings"]
+    assert found == [
+        "b was chosen 18 times: its interval stays wide until more decisions go to it; "
+        "a higher exploration or a fixed split measures faster."
+    ]
+    even = told(definition, joined("a", (2500, 250, 0.5)), joined("b", (2500, 250, 0.5)))
+    assert even["warnings"] == []
+
+
+def test_what_is_concluded_is_not_advised_like_what_runs():
+    tallies = [tally("a", 50, 5), tally("b", 60, 5, pending=40)]
+    found = report(experiment(), tallies, started_at=WEEK, now=NOW, ended=True)["warnings"]
+    assert found == [
+        "Rewards of 40 decisions from before its end count until their window of 24 hours closes, "
+        "so that these figures still change."
+    ]
+    settled = [tally("a", 50, 5), tally("b", 60, 5)]
+    assert report(experiment(), settled, started_at=WEEK, now=NOW, ended=True)["warnings"] == []
+
+
 def test_a_bandit_that_has_seen_no_window_close_is_said_to_know_nothing():
     def said(**fields) -> bool:
         definition = experiment(**{"policy": {"kind": "contextual"}, "context": [{"name": "who"}], **fields})
