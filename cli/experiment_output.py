@@ -19,7 +19,7 @@ def print_experiment(one: ExperimentRecord) -> None:
             "id": one.id, "title": one.title, "state": one.state, "winner": one.winner,
             "reward": given["reward"], "policy": given["policy"], "traffic": given["traffic"],
             "sticky": given["sticky"], "context": [field["name"] for field in given["context"]],
-            "guard-rails": [f"{rail['metric']} ({rail['action']})" for rail in given["guardrails"]],
+            "guard-rails": [_rail(rail) for rail in given["guardrails"]],
             "minimum effect": given["minimum_effect"], "planned decisions": given["planned_decisions"],
             "created": one.created_at, "by": one.created_by, "started": one.started_at,
             "concluded": one.concluded_at,
@@ -31,6 +31,12 @@ def print_experiment(one: ExperimentRecord) -> None:
         for each in given["variants"]
     ]
     print_table(rows, ["variant", "control", "share", "attributes"])
+
+
+def _rail(rail: Mapping[str, Any]) -> str:
+    """``load_seconds at most 0.2 higher, from 0 to 5 (pause)``."""
+    bounds = f"from {rail['low']:g} to {rail['high']:g}"
+    return f"{rail['metric']} at most {rail['limit']:g} {rail['worse']}, {bounds} ({rail['action']})"
 
 
 def print_stats(found: Mapping[str, Any]) -> None:

@@ -189,10 +189,13 @@ def history(experiment: Id, as_json: Json = False) -> None:
         print_json(found)
         return
     rows = [
-        {"at": one.at, "action": one.action, "state is": one.to_state, "by": one.actor, "reason": one.reason}
+        {
+            "at": one.at, "action": one.action, "state is": one.to_state, "by": one.actor,
+            "winner": one.details.get("winner"), "reason": one.reason,
+        }
         for one in found
-    ]
-    print_table(rows, ["at", "action", "state is", "by", "reason"])
+    ]  # fmt: skip
+    print_table(rows, ["at", "action", "state is", "winner", "by", "reason"])
 
 
 @app.command("off-policy")

@@ -62,7 +62,9 @@ def test_an_experiment_goes_from_a_file_to_its_winner(call: Call, tmp_path: Path
     assert [one["action"] for one in record] == ["conclude", "resume", "pause", "start", "edit", "create"]
     assert record[0]["reason"] == "keeps them"
     assert record[0]["details"]["figures"]["decisions"] == 0
-    assert "keeps them" in call("history", "hooks").stdout
+    shown = call("history", "hooks").stdout
+    assert "keeps them" in shown
+    assert "loud" in shown
 
 
 def test_options_alone_define_one_and_it_can_start_at_once(call: Call) -> None:
@@ -142,7 +144,7 @@ def test_figures_are_shown_and_as_json(call: Call, engine: Engine) -> None:
     listed = call("list", "--state", "running").stdout
     assert "thumbnails" in listed
     assert json.loads(call("list", "--json").stdout)[0]["id"] == "thumbnails"
-    assert "load_seconds (alarm)" in call("show", "thumbnails").stdout
+    assert "load_seconds at most 0.2 higher, from 0 to 5 (alarm)" in call("show", "thumbnails").stdout
 
 
 def test_other_policies_are_estimated_from_the_log(call: Call, engine: Engine) -> None:
