@@ -64,15 +64,21 @@ class Request:
         Raises:
             Problem: 400 when there are too many parameters.
         """
+        values = self._queries().get(name)
+        return values[-1] if values else None
+
+    def query_names(self) -> list[str]:
+        """The names of all query parameters. Raises Problem as :meth:`query` does."""
+        return list(self._queries())
+
+    def _queries(self) -> dict[str, list[str]]:
         raw = self.scope["query_string"]
         if not raw:
-            return None
+            return {}
         try:
-            found = parse_qs(raw.decode("latin-1"), keep_blank_values=True, max_num_fields=MAX_PARAMETERS)
+            return parse_qs(raw.decode("latin-1"), keep_blank_values=True, max_num_fields=MAX_PARAMETERS)
         except ValueError:
             raise Problem(400, f"The query holds more than {MAX_PARAMETERS} parameters.") from None
-        values = found.get(name)
-        return values[-1] if values else None
 
     async def json_body(self, limit: int, take: Callable[[int], None] | None = None) -> bytes:
         """The body of a request that says it is JSON (or says nothing), at most ``limit`` bytes.

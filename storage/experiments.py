@@ -42,7 +42,7 @@ __all__ = [
 
 Action = Literal["start", "pause", "resume", "conclude"]
 #: action -> (the states in which it can be done, the state that it leads to)
-MOVES: Mapping[str, tuple[tuple[str, ...], str]] = {
+MOVES: Mapping[Action, tuple[tuple[str, ...], str]] = {
     "start": (("draft",), "running"),
     "pause": (("running",), "paused"),
     "resume": (("paused",), "running"),
@@ -108,7 +108,11 @@ def edit(
         if before["state"] != "draft":
             raise ExperimentConflict(
                 f"Experiment '{experiment_id}' is {before['state']}: only a draft can be edited.",
-                hint="Conclude it and create another one: figures of two definitions cannot be added up.",
+                hint=(
+                    "Create another one."
+                    if before["state"] == "concluded"
+                    else "Conclude it and create another one: figures of two definitions cannot be added up."
+                ),
             )
         connection.execute(delete(tables.ExperimentVariant).where(_VARIANT.c.experiment_id == experiment_id))
         _add_variants(connection, definition)
@@ -146,12 +150,8 @@ def change_state(
     reason = (reason or "").strip() or None
     with transaction(engine) as connection:
         before = _locked(connection, experiment_id, revision)
-        states, to_state = MOVES[action]
-        if before["state"] not in states:
-            raise ExperimentConflict(
-                f"Experiment '{experiment_id}' is {before['state']}: it cannot {action} now.",
-                hint=_possible(before["state"]),
-            )
+        check_move(experiment_id, before["state"], action)
+        to_state = MOVES[action][1]
         changed: dict[str, Any] = {"state": to_state}
         if action == "start":
             changed["started_at"] = at
@@ -270,6 +270,14 @@ def _check_conclusion(
         raise ExperimentConflict(
             f"Experiment '{before['id']}' has not run: it has no winner.",
             hint="Start it, or conclude it with a reason and without a winner.",
+        )
+
+
+def check_move(experiment_id: str, state: str, action: Action) -> None:
+    """Raises ExperimentConflict where an experiment of that state does not allow the action."""
+    if state not in MOVES[action][0]:
+        raise ExperimentConflict(
+            f"Experiment '{experiment_id}' is {state}: it cannot {action} now.", hint=_possible(state)
         )
 
 

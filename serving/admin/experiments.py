@@ -20,7 +20,7 @@ from serving.admin.experiment_view import leader, look, other_policies
 from serving.admin.pages import page, redirect
 from serving.admin.parts import parts
 from serving.experiments.desk import ExperimentDesk
-from storage.experiments import ExperimentRecord
+from storage.experiments import MOVES, Action, ExperimentRecord, check_move
 
 #: No id begins with a dash or an underscore, so that this page hides no experiment.
 NEW = "/experiments/_new"
@@ -118,12 +118,14 @@ def _form(
     return redirect(f"/experiments/{made.id}", said)
 
 
-def _asks(action: str) -> Callable[[Request], Any]:
+def _asks(action: Action) -> Callable[[Request], Any]:
     """The page that asks before ``action``, and does it."""
 
     @require("admin")
     def endpoint(request: Request) -> Response:
         one = _record(request)
+        if request.method in SAFE:
+            check_move(one.id, one.state, action)
         definition = parse_definition(one.definition)
         context: dict[str, Any] = {"one": one, "action": action, "definition": definition}
         if action == "conclude":
@@ -183,8 +185,5 @@ ROUTES = [
     Route("/experiments/{id}/live", live),
     Route("/experiments/{id}/off-policy", off_policy),
     Route("/experiments/{id}/edit", edit, methods=["GET", "POST"]),
-    *(
-        Route(f"/experiments/{{id}}/{action}", _asks(action), methods=["GET", "POST"])
-        for action in ("start", "pause", "resume", "conclude")
-    ),
+    *(Route(f"/experiments/{{id}}/{action}", _asks(action), methods=["GET", "POST"]) for action in MOVES),
 ]

@@ -93,6 +93,7 @@ class DeskApi:
     async def stats(self, request: Request) -> Response:
         """The report; with ``timeline`` and ``off_policy`` where they are asked for."""
         name = request.parameters["id"]
+        _check_query(request, ("timeline", "off_policy"))
         timeline, off_policy = _flag(request, "timeline"), _flag(request, "off_policy")
 
         def read() -> dict[str, Any]:
@@ -209,6 +210,14 @@ def _actor(value: Any) -> str:
         message = f"actor must be a name of at most {LONGEST_ACTOR} characters: it goes on record."
         raise invalid_fields([FieldError("actor", message)])
     return value.strip()
+
+
+def _check_query(request: Request, known: tuple[str, ...]) -> None:
+    """Raises Problem: 422 naming each query parameter that is not known."""
+    said = f"is not a known query parameter; there are: {', '.join(known)}."
+    strange = [name[:100] for name in request.query_names() if name not in known]
+    if strange:
+        raise invalid_fields([FieldError(name, f"{name} {said}") for name in strange])
 
 
 def _flag(request: Request, name: str) -> bool:

@@ -232,6 +232,14 @@ def test_a_reward_before_its_decision_is_refused_but_clocks_may_differ(world: Wo
         assert connection.execute(text("select rewarded_at = at from experiment_decisions")).scalar_one()
 
 
+def test_a_query_parameter_that_is_not_known_is_refused(world: World) -> None:
+    world.create()
+    answer = world.ask("GET", "/experiments/shop/stats?timelines=true")
+    assert answer.status_code == 422
+    assert [fault["field"] for fault in answer.json()["errors"]] == ["timelines"]
+    assert "there are: timeline, off_policy" in answer.json()["detail"]
+
+
 def test_a_decision_id_that_is_none_is_told_where_it_comes_from(world: World) -> None:
     world.create()
     answer = world.post("/experiments/shop/reward", {"decision_id": "user-77", "value": 1})

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
+from config.errors import ExperimentConflict
 from serving.experiments.desk import ExperimentDesk
 from storage import experiments
 from tests.experiments_world import STARTED, make, thumbnails, visit
@@ -135,6 +136,18 @@ def test_rewards_that_are_still_due_after_the_end_are_said_to_count(visitor: Vis
     assert "from before its end count until their window" in page
     assert "too few to conclude" not in page
     assert live["every"] > 0, "rewards still change it"
+
+
+def test_what_the_state_does_not_allow_is_not_asked_for(visitor: Visitor, engine: Engine) -> None:
+    make(engine, thumbnails())
+    admin = visitor("admin")
+    answers = {one: admin.get(f"/experiments/thumbnails/{one}").status_code for one in experiments.MOVES}
+    assert answers == {"start": 409, "pause": 200, "resume": 409, "conclude": 200}
+    ExperimentDesk(engine).conclude("thumbnails", None, "bo", "enough")
+    assert admin.get("/experiments/thumbnails/conclude").status_code == 409
+    with pytest.raises(ExperimentConflict) as raised:
+        ExperimentDesk(engine).edit("thumbnails", thumbnails(), "bo")
+    assert raised.value.hint == "Create another one."
 
 
 def test_a_draft_has_no_figures(visitor: Visitor, engine: Engine) -> None:
