@@ -1,9 +1,9 @@
 """The level of all rates from day to day: a smoothed base rate, for what drifts for everybody at once.
 
-Around each day, effective clicks and impressions of the days before and after are added up with weights
-exp(-days / ``REACH_DAYS``), and the base rate for ``PRIOR_ROWS`` rows. After the newest day its level stays:
-that is what a forecast stands on. Where the times of rows say nothing (one day only), the level is the base
-rate's.
+What a day knows of it are the days whose counts were final when it began: their effective clicks and
+impressions are added up with weights exp(-days / ``REACH_DAYS``), and the base rate for ``PRIOR_ROWS`` rows. So
+a row of the past knows as much as a question of today does, for which the level of the newest days stays. Where
+the times of rows say nothing (one day only), the level is the base rate's.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from models.ctr.spread import Spread, log_odds
 REACH_DAYS = 7.0
 #: Weight of the base rate, in rows' worth.
 PRIOR_ROWS = 10.0
+#: Counts of a day are final when the day after the next begins.
+LAG_DAYS = 2
 #: The oldest day that has a level of its own, before the newest.
 MOST_DAYS = 3650
 DAY_US = 86_400_000_000.0
@@ -52,7 +54,7 @@ class Level:
 
 
 def fit_level(moments: np.ndarray, rates: np.ndarray, worth: np.ndarray, spread: Spread) -> Level:
-    """The level of each day between the first row and the newest.
+    """The level of each day between the first row and the newest, and of the days after it.
 
     Args:
         moments: (n,) microseconds since 1970.
@@ -66,15 +68,14 @@ def fit_level(moments: np.ndarray, rates: np.ndarray, worth: np.ndarray, spread:
     size = int(place.max()) + 1
     clicks, shown = np.bincount(place, worth * rates, size), np.bincount(place, worth, size)
     prior = PRIOR_ROWS * spread.phi
-    level = (_spread_out(clicks) + prior * spread.rate) / (_spread_out(shown) + prior)
+    level = (_known(clicks) + prior * spread.rate) / (_known(shown) + prior)
     return Level(first, np.asarray(log_odds(level) - log_odds(spread.rate)))
 
 
-def _spread_out(sums: np.ndarray) -> np.ndarray:
-    """(days,) sums over all days, weighted by their distance: two exponential averages, one each way."""
+def _known(sums: np.ndarray) -> np.ndarray:
+    """(days + LAG_DAYS,) sums over the days that were final by each day, weighted by their distance."""
     keep = float(np.exp(-1.0 / REACH_DAYS))
-    forward, backward = sums.astype(np.float64).copy(), sums.astype(np.float64).copy()
-    for day in range(1, len(sums)):
-        forward[day] += keep * forward[day - 1]
-        backward[-1 - day] += keep * backward[-day]
-    return forward + backward - sums
+    known = np.concatenate([np.zeros(LAG_DAYS), sums])
+    for day in range(1, len(known)):
+        known[day] += keep * known[day - 1]
+    return known

@@ -53,17 +53,30 @@ def test_the_level_follows_the_days_and_stays_after_the_newest():
     days = np.repeat(np.arange(60), 5)
     rates = np.where(days < 30, 0.02, 0.04)
     level = fit_level(days * DAY_US, rates, np.full(300, 100.0), Spread(0.03, 99.0))
-    early, late, beyond = (float(level.at(day * DAY_US)) for day in (3, 59, 5000))
-    assert early < -0.1 < 0.1 < late == beyond
+    early, late, newest, beyond = (float(level.at(day * DAY_US)) for day in (10, 59, 61, 5000))
+    assert early < -0.1 < 0.1 < late < newest == beyond
     assert float(level.at(-5 * DAY_US)) == float(level.at(0.0))
     assert np.isnan(level.at(float("nan")))
     restored = Level.restore(level.describe())
     assert restored.at(days * DAY_US).tolist() == level.at(days * DAY_US).tolist()
 
 
+def test_a_day_knows_only_the_days_whose_counts_were_final_when_it_began():
+    days = np.repeat(np.arange(40), 5)
+    rates = np.where(days < 20, 0.02, 0.04)
+    spread = Spread(0.03, 99.0)
+    whole = fit_level(days * DAY_US, rates, np.full(200, 100.0), spread)
+    past = days < 20
+    before = fit_level(days[past] * DAY_US, rates[past], np.full(past.sum(), 100.0), spread)
+    for day in range(22):
+        assert float(whole.at(day * DAY_US)) == float(before.at(day * DAY_US))
+    assert float(whole.at(22 * DAY_US)) > float(before.at(22 * DAY_US))
+    assert float(whole.at(0.0)) == float(whole.at(DAY_US)) == pytest.approx(0)
+
+
 def test_rows_of_one_day_have_the_base_rate_for_a_level():
     level = fit_level(np.zeros(100), np.full(100, 0.03), np.full(100, 50.0), Spread(0.03, 99.0))
-    assert level.deviations == pytest.approx([0.0])
+    assert level.deviations == pytest.approx(np.zeros(3))
 
 
 def test_a_level_that_is_none_is_refused():
