@@ -36,7 +36,7 @@ def blank() -> dict[str, Any]:
             "name": "click", "kind": "binary", "low": "0", "high": "1", "missing": "zero", "window_hours": "24",
         },
         "policy": {
-            "kind": "thompson", "posterior": "beta", "exploration": "0.01", "explorer": "squarecb",
+            "kind": "fixed", "posterior": "beta", "exploration": "0.01", "explorer": "squarecb",
             "learning_rate": "0.5",
         },
         **{name: [_blank_row(name) for _ in range(rows)] for name, (_, rows) in LISTS.items()},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,13 @@ from models.experiments.advice import days_in_words
 from models.experiments.definition import Definition
 from models.experiments.posterior import Posteriors, posteriors
 from serving.admin import experiment_charts as charts
-from serving.admin.formats import figure, number, percent, signed, when
+from serving.admin.formats import figure, number, percent, second, signed, when
 from serving.experiments.snapshot import variant_counts
 
 #: Colours of lines; with the dashes there are more looks than variants.
 COLOURS = 8
+#: A span of the chart whose moments are told to the second.
+SHORT = timedelta(minutes=10)
 
 
 @dataclass
@@ -154,14 +157,16 @@ def _shares(view: LiveView, definition: Definition, timeline: Sequence[Mapping[s
     found = charts.shares(timeline, definition.names)
     view.shapes |= {f"share{place}": path for place, path in enumerate(found.paths())}
     rows = found.table()
+    short = len(found.moments) > 1 and found.moments[-1] - found.moments[0] < SHORT
+    told = second if short else when
     view.text |= {
-        "first": when(found.moments[0]) if rows else "",
-        "last": when(found.moments[-1]) if rows else "",
+        "first": told(found.moments[0]) if rows else "",
+        "last": told(found.moments[-1]) if len(found.moments) > 1 else "",
         "top": f"{100 * found.top:g} %",
         "middle": f"{50 * found.top:g} %",
         "nobody": "" if rows else "Nobody has been decided about yet.",
     }
-    view.tables["shares"] = [[when(at), *(percent(one) for one in of)] for at, of in rows]
+    view.tables["shares"] = [[told(at), *(percent(one) for one in of)] for at, of in rows]
 
 
 def _variants(view: LiveView, definition: Definition, stats: Mapping[str, Any], scale: Scale) -> None:

@@ -80,6 +80,11 @@ def when(value: datetime | None) -> str:
     return "–" if value is None else value.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
 
 
+def second(value: datetime) -> str:
+    """``2026-11-20 21:30:05`` in UTC, where minutes do not tell moments apart."""
+    return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
 def iso(value: datetime | date | None) -> str:
     """For the attribute of a ``<time>``."""
     return "" if value is None else value.isoformat()

@@ -95,6 +95,22 @@ def test_the_page_tells_the_time_to_come_in_the_words_of_its_sentence() -> None:
     assert "in less than a day at the traffic so far" in text["recommendation"]
 
 
+def test_the_ends_of_the_chart_are_told_apart() -> None:
+    definition = parse_definition(defined())
+    found = stats(definition, [tally("a", 3000, 300), tally("b", 3000, 304)])
+
+    def ends(*moments: timedelta) -> tuple[str, str]:
+        rows = [{"at": AT + at, "variant": name, "decisions": 5} for at in moments for name in ("a", "b")]
+        text = live_view(definition, found, rows).text
+        return text["first"], text["last"]
+
+    first, last = ends(timedelta(0), timedelta(seconds=20))
+    assert (len(first), len(last)) == (len("2026-11-20 21:30:05"), len("2026-11-20 21:30:05"))
+    assert first != last
+    assert len(ends(timedelta(0), timedelta(hours=1))[0]) == len("2026-11-20 21:30")
+    assert ends(timedelta(0))[1] == "", "one moment is told once"
+
+
 def test_no_two_variants_look_alike() -> None:
     assert len({look(place) for place in range(20)}) == 20
 
@@ -224,13 +240,14 @@ def test_a_new_form_needs_only_names() -> None:
     values = forms.blank() | {"id": "x", "title": "X"}
     values["variants"] = [{"name": name, "share": "1", "attributes": ""} for name in ("a", "b", "")]
     made = parse_definition(forms.definition_of(values))
-    assert (made.names, made.policy.kind, made.guardrails, made.traffic) == (("a", "b"), "thompson", (), 1.0)
+    assert (made.names, made.policy.kind, made.guardrails, made.traffic) == (("a", "b"), "fixed", (), 1.0)
 
 
 def test_thompson_sampling_of_a_number_is_on_normal_posteriors() -> None:
     values = forms.blank() | {"id": "x", "title": "X"}
     values["variants"] = [{"name": name, "share": "1", "attributes": ""} for name in ("a", "b")]
     values["reward"] = {**values["reward"], "kind": "number", "high": "9"}
+    values["policy"] = {**values["policy"], "kind": "thompson"}
     assert parse_definition(forms.definition_of(values)).policy.posterior == "normal"
 
 
