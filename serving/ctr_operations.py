@@ -31,7 +31,7 @@ from serving.openapi import COMMON_OPERATIONS, Operation, openapi_document
 TITLE = "Assay CTR and experiments"
 _BODY_FAULTS = (400, 401, 408, 413, 415, 422)
 _CLIP = {name: value for name, value in EXAMPLE_QUESTION.items() if name in Clip.__annotations__}
-_SECOND = {**EXAMPLE_OUTCOME, "key": "clip-43/2026-11-19/feed", "clip_id": "clip-43"}
+_SECOND = {**EXAMPLE_OUTCOME, "key": "clip-43|2026-11-19|feed|", "clip_id": "clip-43"}
 
 
 CTR_OPERATIONS = (

@@ -285,7 +285,7 @@ EXAMPLE_ANSWER: dict[str, Any] = {
     "prediction_time_ms": 0.11,
 }
 EXAMPLE_OUTCOME: dict[str, Any] = {
-    "key": "clip-42/2026-11-19/feed",
+    "key": "clip-42|2026-11-19|feed|",
     "clip_id": "clip-42",
     "date": "2026-11-19",
     "placement": "feed",
