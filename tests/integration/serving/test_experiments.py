@@ -457,13 +457,16 @@ def test_figures_tell_what_happened_by_experiment(world: World) -> None:
 
 def test_a_window_closes_by_when_it_happened_and_not_by_when_it_was_told(world: World, engine: Engine) -> None:
     world.create()
-    made = world.select()
-    with engine.begin() as connection:
-        connection.execute(text("update experiment_decisions set at = at - interval '30 hours'"))
-    then = (datetime.now(UTC) - timedelta(hours=20)).isoformat()
-    answer = world.post(
-        "/experiments/shop/reward", {"decision_id": made["decision_id"], "value": 1, "at": then}
+    world.select()
+    # With an id that does not tell when it was made: that one would say that it was just now.
+    ago = text(
+        "update experiment_decisions set at = at - interval '30 hours', id = gen_random_uuid()"
+        " returning id::text"
     )
+    with engine.begin() as connection:
+        made = connection.execute(ago).scalar_one()
+    then = (datetime.now(UTC) - timedelta(hours=20)).isoformat()
+    answer = world.post("/experiments/shop/reward", {"decision_id": made, "value": 1, "at": then})
     assert answer.json()["status"] == "counted"
 
 
