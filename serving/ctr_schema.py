@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Annotated, Any, Literal, NotRequired
 
-from pydantic import AwareDatetime, ConfigDict, Field, with_config
+from pydantic import Field, with_config
 from typing_extensions import TypedDict
+
+from serving.fields import STRICT, Count, Identifier, Moment, Seconds, Text, Word
 
 MAX_CLIPS = 100
 MAX_ROWS = 1000
 MAX_EXPLAIN = 60
 DEFAULT_EXPLAIN = 5
 
-#: Counts end up in 64-bit columns.
-Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
 #: What every JSON reader takes for the same number.
 Shown = Annotated[int, Field(ge=0, le=2**53)]
 Hour = Annotated[int, Field(ge=0, le=23)]
-Seconds = Annotated[float, Field(ge=0, le=1e7, allow_inf_nan=False)]
 Score = Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)]
-Identifier = Annotated[str, Field(min_length=1, max_length=256)]
-Text = Annotated[str, Field(max_length=20_000)]
-Word = Annotated[str, Field(max_length=100)]
-#: Bounds that keep arithmetic on times far from its edges.
-Moment = Annotated[
-    AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), le=datetime(2100, 1, 1, tzinfo=UTC))
-]
 Explain = Annotated[
     bool | Annotated[int, Field(ge=0, le=MAX_EXPLAIN)],
     Field(description="How many features to explain the answer by (true: 5; default: 0)."),
 ]
 
-_STRICT = ConfigDict(extra="forbid", strict=True)
 
-
-@with_config(_STRICT)
+@with_config(STRICT)
 class Place(TypedDict):
     """Where, when and to whom a clip is shown."""
 
@@ -50,7 +40,7 @@ class Place(TypedDict):
     ]
 
 
-@with_config(_STRICT)
+@with_config(STRICT)
 class ClipFeatures(TypedDict):
     """What is known of a clip. A field that is absent or null is unknown, not zero."""
 
@@ -74,7 +64,7 @@ class ClipFeatures(TypedDict):
     published_at: NotRequired[Moment | None]
 
 
-@with_config(_STRICT)
+@with_config(STRICT)
 class Question(Place, ClipFeatures):
     """One clip in one place. ``clip_id`` alone: its features as the platform knows them. With any other feature
     the question holds what there is to know, and the platform adds only past counts that it leaves out.
@@ -91,14 +81,14 @@ class Question(Place, ClipFeatures):
     advertiser_clicks: NotRequired[Count | None]
 
 
-@with_config(_STRICT)
+@with_config(STRICT)
 class PredictRequest(Question):
     """One clip, and how the answer is to be explained."""
 
     explain: NotRequired[Explain]
 
 
-@with_config(_STRICT)
+@with_config(STRICT)
 class BatchRequest(Place):
     """At most 100 clips. A place that is given beside them is that of each clip that gives none itself."""
 
@@ -143,14 +133,14 @@ class BatchPrediction(TypedDict):
     prediction_time_ms: float
 
 
-@with_config(_STRICT)
+@with_config(STRICT)
 class Clip(ClipFeatures):
     """A clip to remember, or what has changed of it."""
 
     clip_id: Identifier
 
 
-@with_config(_STRICT)
+@with_config(STRICT)
 class Clips(TypedDict):
     """Many clips."""
 
@@ -189,7 +179,7 @@ class ClipKnowledge(ClipFeatures):
     advertiser_clicks: int | None
 
 
-@with_config(_STRICT)
+@with_config(STRICT)
 class Outcome(TypedDict):
     """Impressions and clicks of a clip in one span of time, placement and audience."""
 
@@ -209,7 +199,7 @@ class Outcome(TypedDict):
     ]
 
 
-@with_config(_STRICT)
+@with_config(STRICT)
 class Outcomes(TypedDict):
     """Many outcomes; faulty ones are told, and the others taken."""
 

@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Any, NotRequired
 
-from pydantic import AwareDatetime, ConfigDict, Field, with_config
+from pydantic import Field, with_config
 from typing_extensions import TypedDict
+
+from serving.fields import STRICT, Count, Identifier, Moment, Seconds, Text, Word
 
 MAX_BATCH = 100
 MAX_EXPLAIN = 60
 DEFAULT_EXPLAIN = 5
 
-#: Counts end up in 64-bit columns.
-Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Pixels = Annotated[int, Field(ge=1, le=1_000_000)]
-Seconds = Annotated[float, Field(ge=0, le=1e7, allow_inf_nan=False)]
-Identifier = Annotated[str, Field(min_length=1, max_length=256)]
-Text = Annotated[str, Field(max_length=20_000)]
-Word = Annotated[str, Field(max_length=100)]
-#: Bounds that keep arithmetic on times far from its edges.
-Moment = Annotated[
-    AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), le=datetime(2100, 1, 1, tzinfo=UTC))
-]
 Explain = Annotated[
     bool | Annotated[int, Field(ge=0, le=MAX_EXPLAIN)],
     Field(description="How many features to explain the answer by (true: 5, false: 0)."),
 ]
 
-_STRICT = ConfigDict(extra="forbid", strict=True)
 
-
-@with_config(_STRICT)
+@with_config(STRICT)
 class Video(TypedDict):
     """A snapshot of a video: what is known of it now. A field that is absent or null is unknown, not zero."""
 
@@ -70,14 +59,14 @@ class Video(TypedDict):
     previous_taken_at: NotRequired[Annotated[Moment | None, Field(description="When that snapshot was taken.")]]
 
 
-@with_config(_STRICT)
+@with_config(STRICT)
 class PredictRequest(Video):
     """One video, and how the answer is to be explained."""
 
     explain: NotRequired[Explain]
 
 
-@with_config(_STRICT)
+@with_config(STRICT)
 class BatchRequest(TypedDict):
     """At most 100 videos."""
 
