@@ -8,7 +8,7 @@ look equally good then, and the one that was shown most looks best.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Engine
 
@@ -20,7 +20,7 @@ from storage.experiment_learning import LoggedDecision, Teach, learn
 #: A reward that was on its way when its window closed is waited for this long, before silence teaches.
 GRACE = timedelta(minutes=5)
 #: An experiment that is paused or concluded still gets rewards; for the time before this process looked, too.
-EVER = datetime(2000, 1, 1).astimezone()
+EVER = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class Learner:
