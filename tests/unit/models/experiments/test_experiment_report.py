@@ -5,7 +5,7 @@ import gzip
 import itertools
 import json
 import os
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -113,7 +113,7 @@ def test_weights_undo_an_uneven_choice():
 
 def joined(name: str, *parts: tuple[int, int, float]) -> VariantTally:
     each = [tally(name, n, s, p=p) for n, s, p in parts]
-    fields = [f for f in each[0].as_dict() if f not in ("variant", "metrics")]
+    fields = [f for f in asdict(each[0]) if f not in ("variant", "metrics")]
     return VariantTally(name, **{f: sum(getattr(one, f) for one in each) for f in fields})
 
 
