@@ -9,48 +9,31 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
-    BigInteger,
     CheckConstraint,
     ForeignKey,
     Identity,
     Index,
-    MetaData,
     Text,
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
-NAMING = {
-    "pk": "%(table_name)s_pkey",
-    "fk": "%(table_name)s_%(column_0_name)s_fkey",
-    "ix": "%(table_name)s_%(column_0_N_name)s_idx",
-    "uq": "%(table_name)s_%(column_0_N_name)s_key",
-    "ck": "%(table_name)s_%(constraint_name)s_check",
-}
+from storage.base import Base, EntityId
+from storage.recommendation_tables import (
+    Event,
+    FeatureFlag,
+    FeatureFlagChange,
+    Item,
+    RecommendationList,
+)
 
-
-#: Ids are compared byte by byte, on any server: quicker than by a language's rules, and one order everywhere.
-EntityId = Annotated[str, "id"]
-
-
-class Base(DeclarativeBase):
-    """Root of the tables: one mapping of Python types to columns."""
-
-    metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map = {  # noqa: RUF012 (SQLAlchemy reads it from the class)
-        int: BigInteger,
-        str: Text,
-        EntityId: Text(collation="C"),
-        datetime: TIMESTAMP(timezone=True),
-        dict[str, Any]: JSONB,
-    }
+__all__ = ["Base", "EntityId", "Event", "FeatureFlag", "FeatureFlagChange", "Item", "RecommendationList"]
 
 
 def _at_least_zero(*columns: str) -> list[CheckConstraint]:
