@@ -41,6 +41,7 @@ class Scheduled:
 RETRAIN: dict[str, str] = {
     "viral": "0 3 * * 0",
     "ctr": "0 4 * * *",
+    "recommendation": "0 2 * * *",
     "face": "0 2 1 * *",
 }
 
@@ -72,6 +73,14 @@ SCHEDULES: tuple[Scheduled, ...] = (
             ("training", family),
         )
         for family in FAMILIES
+    ),
+    Scheduled(
+        "refresh-trending",
+        "flows/trending.py:refresh_trending",
+        "*/15 * * * *",
+        "Every 15 minutes: counts the events that came since the last run, and publishes what trends in each"
+        " window, kind, category, language and region. Run it with `rebuild` to count all events anew.",
+        tags=("recommendation",),
     ),
 )
 

@@ -48,7 +48,7 @@ class Client(asyncio.Protocol):
             return
         now = time.perf_counter()
         self._latencies.append(now - self._sent)
-        if self._buffer[9:12] != b"200":
+        if self._buffer[9:10] != b"2":
             self.failures += 1
         self._buffer = b""
         if now >= self._until or len(self._latencies) >= MAX_REQUESTS:

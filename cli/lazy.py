@@ -26,6 +26,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "models": ("cli.commands.models:app", "List, compare, promote and roll back model versions."),
     "experiments": ("cli.commands.experiments:app", "Define experiments, run them, judge and conclude them."),
+    "flags": ("cli.commands.flags:app", "Feature flags: for how many users each is on, and who changed it."),
+    "trending": ("cli.commands.trending:trending", "What is engaged with now, and what rises and falls."),
     "admin": ("cli.commands.admin:app", "Who may use the admin pages: make accounts, roles, passwords."),
     "forget": ("cli.commands.forget:app", "Remove a person's rows and pictures everywhere, for good."),
     "predict": ("cli.commands.predict:predict", "Ask the running service."),

@@ -5,7 +5,8 @@
     ├── InputError                 data from outside does not fit: which field, which row, what to do
     │   ├── DefinitionFaulty       fields of an experiment's definition, each with what is wrong
     │   ├── ExperimentNotFound
-    │   └── ExperimentConflict     its state does not allow that, or somebody else changed it in the meantime
+    │   ├── ExperimentConflict     its state does not allow that, or somebody else changed it in the meantime
+    │   └── FlagConflict           somebody else changed the feature flag in the meantime
     ├── StoreError                 the object store
     │   ├── ObjectNotFound
     │   ├── ObjectExists           create-once met an object that is already there
@@ -71,6 +72,10 @@ class ExperimentNotFound(InputError):
 
 class ExperimentConflict(InputError):
     """An experiment's state does not allow the change, or somebody else changed it in the meantime."""
+
+
+class FlagConflict(InputError):
+    """Somebody else changed the feature flag in the meantime."""
 
 
 class StoreError(AssayError):

@@ -93,6 +93,8 @@ def _type(annotation: Any) -> str:
         return " or ".join(str(one) for one in get_args(annotation))
     if get_origin(annotation) is tuple:
         return f"{_type(get_args(annotation)[0])}s with commas between"
+    if get_origin(annotation) is dict:
+        return f"NAME={_type(get_args(annotation)[1])} with commas between"
     return _WORDS.get(annotation, str(annotation))
 
 
@@ -103,6 +105,8 @@ def _default(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, tuple):
         return ",".join(str(item) for item in value)
+    if isinstance(value, dict):
+        return ",".join(f"{name}={item}" for name, item in value.items())
     return str(value)
 
 

@@ -83,7 +83,14 @@ class Settings(BaseSettings):
     admin_password: SecretStr | None = Field(None, description="Password of the first admin.")
     viral_port: int = Field(8001, description="Port of the viral service.")
     ctr_port: int = Field(8002, description="Port of the CTR service, which also runs the experiments.")
+    ctr_url: str | None = Field(
+        None,
+        description="Where the recommendation service asks for decisions of experiments. Unset: on this machine.",
+    )
     recommendation_port: int = Field(8003, description="Port of the recommendation service.")
+    recommendation_url: str | None = Field(
+        None, description="Where the admin pages ask the recommendation service. Unset: on this machine."
+    )
     face_port: int = Field(8004, description="Port of the face service.")
     admin_port: int = Field(8080, description="Port of the admin pages.")
     admin_session_hours: float = Field(
@@ -218,6 +225,17 @@ class Settings(BaseSettings):
     )
     recommendation_gate_floor: float | None = Field(
         0.0, ge=0, le=1, description="Gate of recommendation: least NDCG@20 of a version; it has no accuracy."
+    )
+
+    # -- trending --------------------------------------------------------------------------------------------
+    trending_min_accounts: int = Field(
+        2, ge=1, description="An item that fewer accounts engaged with is in no list of what trends."
+    )
+    trending_daily_items: int = Field(
+        2000, ge=1, description="An account that engages with more items on a day counts nothing that day."
+    )
+    trending_cache_seconds: float = Field(
+        5.0, gt=0, le=60, description="What trends is read again from the database this often at most."
     )
 
     # -- face ------------------------------------------------------------------------------------------------
@@ -399,6 +417,16 @@ class Settings(BaseSettings):
     def mlflow_url(self) -> str:
         """Tracking URI of MLflow."""
         return (self.mlflow_tracking_uri or f"http://127.0.0.1:{self.mlflow_port}").rstrip("/")
+
+    @property
+    def ctr_service_url(self) -> str:
+        """Base URL of the CTR service, for the recommendation service."""
+        return (self.ctr_url or f"http://127.0.0.1:{self.ctr_port}").rstrip("/")
+
+    @property
+    def recommendation_service_url(self) -> str:
+        """Base URL of the recommendation service, for the admin pages."""
+        return (self.recommendation_url or f"http://127.0.0.1:{self.recommendation_port}").rstrip("/")
 
     def gate_floors(self, family: str) -> tuple[int, float]:
         """Fewest training rows, and the least value of its gate metric, that the gate asks of ``family``.

@@ -24,6 +24,7 @@ from models.streams import RowStream
 FAMILIES: dict[str, str] = {
     "viral": "models.viral",
     "ctr": "models.ctr",
+    "recommendation": "models.recommendation",
     "face": "models.face",
 }
 

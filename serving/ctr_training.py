@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import Executor
+from typing import Any
 
 import orjson
 
@@ -19,22 +20,33 @@ PATIENCE_SECONDS, CONNECT_SECONDS = 10.0, 2.0
 
 
 class TrainingApi:
-    """Starts trainings; the work is the platform's, not this service's."""
+    """Starts trainings; the work is the platform's, not this service's.
 
-    def __init__(self, settings: Settings, pool: Executor) -> None:
+    Args:
+        settings: of the platform.
+        pool: threads that wait for Prefect.
+        deployment: the family's retraining.
+    """
+
+    def __init__(self, settings: Settings, pool: Executor, deployment: str = DEPLOYMENT) -> None:
         self._settings = settings
         self._pool = pool
+        self._deployment = deployment
 
     async def start(self, _: Request) -> Response:
         """Ask for a run of the deployment; answers when Prefect has taken it."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._start)
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._start, {})
 
-    def _start(self) -> Response:
+    async def start_forced(self, _: Request) -> Response:
+        """The same; what was trained is promoted even where the gate would not pass it."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._start, {"force": True})
+
+    def _start(self, parameters: dict[str, Any]) -> Response:
         try:
             with FlowClient(
                 self._settings, timeout=PATIENCE_SECONDS, connect_timeout=CONNECT_SECONDS, attempts=1
             ) as client:
-                run = client.start(DEPLOYMENT)
+                run = client.start(self._deployment, parameters)
         except FlowUnavailable:
             raise away("The training cannot be started now: Prefect is away.") from None
         except FlowError as error:

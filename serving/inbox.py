@@ -12,7 +12,7 @@ from config.settings import Settings
 from serving.metrics import ServiceMetrics
 from serving.problems import Problem
 from serving.recorder import depth
-from serving.shipper import Insert, Shipper
+from serving.shipper import BATCH_ROWS, Insert, Shipper
 from serving.spool import Spool
 
 _OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
@@ -26,6 +26,7 @@ class Inbox:
         folder: of the queue; all workers of the service share it.
         connect: makes the function that commits rows; called in the queue's own thread. Rows may come to it
             more than once.
+        batch_rows: so many are committed at once.
     """
 
     def __init__(
@@ -35,11 +36,13 @@ class Inbox:
         settings: Settings,
         metrics: ServiceMetrics,
         connect: Callable[[], Insert],
+        *,
+        batch_rows: int = BATCH_ROWS,
     ) -> None:
         self._what = what
         self._figures = metrics.queue(what)
         self.spool = Spool(folder, max_bytes=settings.prediction_spool_bytes)
-        self.shipper = Shipper(self.spool, connect, self._figures, what=what)
+        self.shipper = Shipper(self.spool, connect, self._figures, what=what, batch_rows=batch_rows)
 
     def keep(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Keep rows until the database takes them.
@@ -57,6 +60,14 @@ class Inbox:
                 headers=((b"retry-after", b"30"),),
             ) from None
         self._figures.spooled.inc(len(rows))
+
+    def sync(self) -> None:
+        """Bring what was kept to the disk itself, so that it outlasts a power failure. Not for the event loop.
+
+        Raises:
+            OSError: the disk refused.
+        """
+        self.spool.sync()
 
     def waiting(self) -> bool:
         """Whether anything waits. Reads files: not for the event loop."""

@@ -17,6 +17,7 @@ from config.settings import Settings, get_settings, tool_environment
 SERVICES = {
     "viral": "serving.viral:ViralService",
     "ctr": "serving.ctr:CtrBentoService",
+    "recommendation": "serving.recommendation:RecommendationBentoService",
     "face": "serving.face:FaceService",
 }
 GRACE_SECONDS = 2

@@ -71,9 +71,10 @@ class ServiceRuntime:
         fallback: str | None = None,
         complaints: Sequence[Callable[[], list[str]]] = (),
         figures: Sequence[Callable[[], None]] = (),
+        health_at: Sequence[str] = (),
     ) -> Application:
         """The ASGI application: the family's routes and the common ones. ``fallback``, ``complaints`` and
-        ``figures`` are what :class:`CommonEndpoints` says they are.
+        ``figures`` are what :class:`CommonEndpoints` says they are; ``health_at`` are more paths to its health.
         """
         common = CommonEndpoints(
             title=openapi["info"]["title"],
@@ -86,7 +87,8 @@ class ServiceRuntime:
             complaints=complaints,
             figures=figures,
         )
-        return Application([*routes, *common.routes()], ApiKey(self.settings), self.metrics)
+        health = [Route(path, "GET", common.health, open_to_all=True) for path in health_at]
+        return Application([*routes, *health, *common.routes()], ApiKey(self.settings), self.metrics)
 
     def start(self) -> None:
         """Take the copy on disk into service, then follow the registry and ship records."""

@@ -55,6 +55,7 @@ class Shipper:
         connect: makes the function that commits rows, idempotent by ``id``; called in the thread, again after
             a failure.
         what: the rows, for the log.
+        batch_rows: so many are committed at once.
     """
 
     def __init__(
@@ -64,8 +65,10 @@ class Shipper:
         metrics: ShipperFigures,
         *,
         what: str = "predictions",
+        batch_rows: int = BATCH_ROWS,
     ) -> None:
         self._what = what
+        self._batch_rows = batch_rows
         self._spool = spool
         self._connect = connect
         self._insert: Insert | None = None
@@ -130,7 +133,7 @@ class Shipper:
         self._next_try = time.monotonic() + min(LONGEST_WAIT_SECONDS, 0.5 * 2 ** min(self._failures, 8))
 
     def _ship(self, segment: Segment, insert: Insert) -> None:
-        for batch in _batches(segment.read().split(b"\n")):
+        for batch in _batches(segment.read().split(b"\n"), self._batch_rows):
             rows, broken = [], []
             for line in batch:
                 row = _parse(line)
@@ -200,7 +203,7 @@ def _parse(line: bytes) -> Row | None:
     return row if isinstance(row, dict) else None
 
 
-def _batches(lines: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+def _batches(lines: Sequence[bytes], rows: int) -> Iterator[Sequence[bytes]]:
     whole = [line for line in lines if line]
-    for start in range(0, len(whole), BATCH_ROWS):
-        yield whole[start : start + BATCH_ROWS]
+    for start in range(0, len(whole), rows):
+        yield whole[start : start + rows]

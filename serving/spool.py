@@ -2,7 +2,8 @@
 
 One file a worker is open for appending; a line is on its way to disk in the kernel before the answer leaves, so
 a killed process loses nothing. Each file is locked (flock) by the process that owns it: the kernel releases
-the lock of a dead worker, and another adopts its files. Not made for power failure: there is no fsync a line.
+the lock of a dead worker, and another adopts its files. Of a power failure lines are safe once
+:meth:`Spool.sync` has returned; there is no fsync a line.
 """
 
 from __future__ import annotations
@@ -68,6 +69,7 @@ class Spool:
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
         self._closed: list[Segment] = []
+        self._unsynced: list[Segment] = []
         self._counts = _Counts()
         (folder / ASIDE).mkdir(parents=True, exist_ok=True)
         self._active = self._create()
@@ -93,6 +95,24 @@ class Spool:
                 raise
             segment.size += written
 
+    def sync(self) -> None:
+        """Bring every line that was appended before this call to the disk itself, and the names of its files.
+
+        Raises:
+            OSError: the disk refused; lines may be lost in a power failure.
+        """
+        with self._lock:
+            # copies, for a file may be done with, and closed, meanwhile: then its lines are in the database
+            waiting = [os.dup(segment.descriptor) for segment in (*self._unsynced, self._active)]
+            self._unsynced.clear()
+        waiting.append(os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY))
+        try:
+            for descriptor in waiting:
+                os.fsync(descriptor)
+        finally:
+            for descriptor in waiting:
+                os.close(descriptor)
+
     def active_size(self) -> int:
         """Bytes in the file that is being written."""
         return self._active.size
@@ -104,6 +124,7 @@ class Spool:
         fresh = self._create()
         with self._lock:
             done, self._active = self._active, fresh
+            self._unsynced.append(done)
         self._closed.append(done)
 
     def take(self) -> list[Segment]:
@@ -118,7 +139,10 @@ class Spool:
     def done(self, segment: Segment) -> None:
         """Remove a file whose lines are all in the database (or set aside)."""
         self._closed.remove(segment)
-        segment.release(remove=True)
+        with self._lock:
+            if segment in self._unsynced:
+                self._unsynced.remove(segment)
+            segment.release(remove=True)
         self._counts.known.pop(segment.path.name, None)
 
     def set_aside(self, lines: bytes) -> None:

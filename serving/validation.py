@@ -98,6 +98,10 @@ class BodyValidator:
             return f"{path} must be {limits['ge']} or more, not {value}."
         if kind == "less_than_equal":
             return f"{path} must be {limits['le']} or less."
+        if kind == "literal_error":
+            return f"{path} must be {limits['expected']}."
+        if kind == "value_error":
+            return f"{path} {limits['error']}."
         if kind == "too_short":
             return f"{path} must hold at least {limits['min_length']} item."
         if kind == "too_long":

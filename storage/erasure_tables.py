@@ -15,6 +15,7 @@ from config.errors import DatabaseError
 from storage.copying import cursor
 from storage.database import database_errors, transaction
 from storage.reviews import candidate_key
+from storage.trending_tick import lock_ticks
 
 #: Tables above this size are vacuumed in place; below it they are written anew, which also clears freed pages.
 REWRITE_BYTES = 2 << 30
@@ -93,8 +94,29 @@ _FAMILY_ROWS = (
     ),
 )
 _THEIR_CLIPS = "(select id from clips where creator_id = %(person)s)"
-#: What is no family's: by the person's id alone. A creator's videos and clips go with it.
+_THEIR_ITEMS = "(select id from items where author_id = %(person)s)"
+_OF_THEIRS = f"(item_kind = 'user' and item_id = %(person)s or item_id in {_THEIR_ITEMS})"
+#: What is no family's: by the person's id alone. A creator's videos, clips and items go with it, and what
+#: others did to these; so do lists that were computed ahead for others and name them, until they are made anew.
 _OWN_ROWS = (
+    ("trend_contributions", f"user_id = %(person)s or {_OF_THEIRS}"),
+    ("trend_accounts", "user_id = %(person)s"),
+    ("trend_overactive", "user_id = %(person)s"),
+    ("trend_buckets", _OF_THEIRS),
+    ("trend_windows", _OF_THEIRS),
+    ("trends", _OF_THEIRS),
+    (
+        "recommendation_lists",
+        f"""user_id = %(person)s or exists (select from jsonb_array_elements(items) as listed
+            where listed ->> 'id' in {_THEIR_ITEMS}
+                or (item_kind = 'user' and listed ->> 'id' = %(person)s))""",
+    ),
+    (
+        "events",
+        f"""user_id = %(person)s or (item_kind = 'user' and item_id = %(person)s)
+            or item_id in {_THEIR_ITEMS}""",
+    ),
+    ("items", "author_id = %(person)s or (kind = 'user' and id = %(person)s)"),
     ("clip_outcomes", f"clip_id in {_THEIR_CLIPS}"),
     ("clips", f"id in {_THEIR_CLIPS}"),
     ("user_styles", "user_id = %(person)s"),
@@ -120,6 +142,12 @@ _MAKE_ANONYMOUS = """
 TABLES = (*(table for table, _ in (*_FAMILY_ROWS, *_OWN_ROWS)), DECISIONS)
 #: Every answer of an experiment waits for a row in it: it is never locked to be written anew.
 IN_PLACE = frozenset({DECISIONS})
+
+#: Of a table, with its partitions where it has some.
+_SIZE = """
+    select greatest(pg_total_relation_size(%s::regclass), sum(pg_total_relation_size(relid))::bigint)
+    from pg_partition_tree(%s::regclass)
+"""
 
 #: Candidates of others that were noticed to repeat a photo of the person.
 _NAMED = """family = %(family)s and ("values" ->> 'duplicate_of' = any(%(names)s::text[])
@@ -194,6 +222,7 @@ def delete_rows(connection: Connection, person: str, traces: Sequence[Traces], i
 
     Decisions of experiments are made anonymous.
     """
+    lock_ticks(connection)  # or one that has read the person's events could still count them
     with cursor(connection) as cur:
         for each in traces:
             values = each.values(person) | {"by_person": each.by_person, "instead": instead}
@@ -236,7 +265,7 @@ def sweep_out(engine: Engine, tables: Sequence[str] = TABLES) -> dict[str, bool]
 
 def _rewrite(engine: Engine, table: str) -> bool:
     with transaction(engine) as connection, cursor(connection) as cur:
-        size = cur.execute("select pg_total_relation_size(%s::regclass)", (table,)).fetchone()
+        size = cur.execute(_SIZE, (table, table)).fetchone()
     if size is None or size[0] > REWRITE_BYTES:
         return False
     try:

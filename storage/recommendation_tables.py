@@ -16,6 +16,7 @@ from sqlalchemy import (
     FetchedValue,
     Identity,
     Index,
+    PrimaryKeyConstraint,
     SmallInteger,
     Text,
 )
@@ -50,6 +51,8 @@ class Event(Base):
         _one_of("item_kind", ITEM_KINDS),
         CheckConstraint("watch_share >= 0 and watch_share <= 1", name="watch_share"),
         CheckConstraint("id <> '' and user_id <> '' and item_id <> ''", name="ids"),
+        # by time first, so that what comes in now goes to the end of the index, not to all places of it
+        PrimaryKeyConstraint("at", "id"),
         Index(None, "user_id", "at"),
         Index(None, "item_id", "at"),
         Index(None, "received_at"),
@@ -57,8 +60,8 @@ class Event(Base):
         {"postgresql_partition_by": "RANGE (at)"},
     )
 
-    id: Mapped[EntityId] = mapped_column(primary_key=True)
-    at: Mapped[datetime] = mapped_column(primary_key=True)
+    id: Mapped[EntityId]
+    at: Mapped[datetime]
     received_at: Mapped[datetime]
     user_id: Mapped[EntityId]
     item_id: Mapped[EntityId]
@@ -74,7 +77,8 @@ class Item(Base):
     """What can be recommended: a video, a post, or a user to follow, as it was last described.
 
     An id names one thing for ever. ``removed_at``: it was taken down, and is never recommended again.
-    ``updated_at`` is our own clock.
+    ``updated_at`` is our own clock; ``tx`` is the transaction that wrote it last, by which a reader knows what
+    it has not seen yet (``storage/items.py``).
     """
 
     __tablename__ = "items"
@@ -82,6 +86,7 @@ class Item(Base):
         _one_of("kind", ITEM_KINDS),
         CheckConstraint("id <> ''", name="id"),
         Index(None, "updated_at"),
+        Index(None, "tx", "id"),
         Index(None, "author_id", "published_at"),
         Index(None, "published_at"),
     )
@@ -97,6 +102,7 @@ class Item(Base):
     published_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     removed_at: Mapped[datetime | None]
+    tx: Mapped[int] = mapped_column(server_default=FetchedValue())
 
 
 class RecommendationList(Base):
@@ -114,7 +120,7 @@ class RecommendationList(Base):
 
 class FeatureFlag(Base):
     """A switch of the product: on or off, and for how many percent of the users. One that is not here has its
-    default (``models/rollout.py``).
+    default (``config/flags.py``).
     """
 
     __tablename__ = "feature_flags"

@@ -32,8 +32,22 @@ from storage.recommendation_tables import (
     Item,
     RecommendationList,
 )
+from storage.trending_tables import (
+    Trend,
+    TrendAccount,
+    TrendBucket,
+    TrendContribution,
+    TrendList,
+    TrendOveractive,
+    TrendState,
+    TrendWindow,
+)
 
-__all__ = ["Base", "EntityId", "Event", "FeatureFlag", "FeatureFlagChange", "Item", "RecommendationList"]
+__all__ = [
+    "Base", "EntityId", "Event", "FeatureFlag", "FeatureFlagChange", "Item", "RecommendationList", "Trend",
+    "TrendAccount", "TrendBucket", "TrendContribution", "TrendList", "TrendOveractive", "TrendState",
+    "TrendWindow",
+]  # fmt: skip
 
 
 def _at_least_zero(*columns: str) -> list[CheckConstraint]:

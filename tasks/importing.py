@@ -19,6 +19,7 @@ from config.errors import InputError
 from models.family import Family, Rejected
 from storage.bulk import Loaded, snapshot_load
 from storage.clip_bulk import outcome_load
+from storage.event_bulk import event_load
 from storage.imports import ImportRun, record_import
 from tasks.plain_files import CHUNK_ROWS, Chunk, read_chunks
 
@@ -34,6 +35,7 @@ class Load(Protocol):
 LOADS: dict[str, Callable[[Engine, bool, datetime], AbstractContextManager[Load]]] = {
     "viral": lambda engine, keep, _: snapshot_load(engine, keep),
     "ctr": outcome_load,
+    "recommendation": event_load,
 }
 
 

@@ -1,4 +1,4 @@
-"""Plain files of rows, CSV (also gzipped) or Parquet, read a chunk at a time."""
+"""Plain files of rows, CSV (also gzipped), Parquet or lines of interactions, read a chunk at a time."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import csv
 import gzip
 import io
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -17,6 +17,16 @@ import pyarrow as pa
 
 from config.errors import InputError
 from models.family import Rejected
+from tasks.interaction_files import (
+    LOOK_LINES,
+    Form,
+    Part,
+    form_of,
+    list_parts,
+    may_begin,
+    row_columns,
+    row_parts,
+)
 
 CHUNK_ROWS = 100_000
 DELIMITERS = (",", ";", "\t", "|")
@@ -48,6 +58,9 @@ def read_chunks(
     path: Path, chunk_rows: int = CHUNK_ROWS, names: Sequence[str] | None = None
 ) -> Iterator[Chunk]:
     """The rows of ``path``, ``chunk_rows`` at a time; the format is told by the name and the first bytes.
+
+    Text without a header is read where it is of interactions (``tasks/interaction_files.py``): a line ``user
+    item item ...`` gives a row for each item, with the number of the line.
 
     Args:
         path: the file.
@@ -88,11 +101,16 @@ def _parquet_chunks(path: Path, chunk_rows: int) -> Iterator[Chunk]:
 def _csv_chunks(path: Path, magic: bytes, chunk_rows: int, names: Sequence[str] | None) -> Iterator[Chunk]:
     with _text(path, magic) as file:
         first = file.readline()
+        look = [first, *islice(file, LOOK_LINES - 1)] if may_begin(first) else [first]
+        form = form_of(look)
+        if form is not None:
+            yield from _interaction_chunks(form, look, file, chunk_rows, names)
+            return
         delimiter = max(DELIMITERS, key=first.count)
         begins = next(csv.reader([first], delimiter=delimiter), [])
         bare = names is not None and len(begins) == len(names) and _is_row(begins, names)
         header = list(names or ()) if bare else _header(path, begins)
-        rows = csv.reader(chain([first], file) if bare else file, delimiter=delimiter)
+        rows = csv.reader(chain(look if bare else look[1:], file), delimiter=delimiter)
         done = 0
         while True:
             lines = list(islice(rows, chunk_rows))
@@ -102,6 +120,32 @@ def _csv_chunks(path: Path, magic: bytes, chunk_rows: int, names: Sequence[str] 
             done += len(lines)
             if not lines:
                 return
+
+
+def _interaction_chunks(
+    form: Form, look: list[str], file: Iterable[str], chunk_rows: int, names: Sequence[str] | None
+) -> Iterator[Chunk]:
+    lines, columns = chain(look, file), row_columns(look)
+    if names is not None and len(names) == len(columns):
+        columns = list(names)
+    parts = list_parts(lines, chunk_rows) if form == "lists" else row_parts(lines, columns, chunk_rows)
+    for number, part in enumerate(parts):
+        if part.numbers or part.unfit or not number:
+            yield _made(part)
+
+
+def _made(part: Part) -> Chunk:
+    header = list(part.columns)
+    arrays = [pa.array([value or None for value in values], pa.string()) for values in part.columns.values()]
+    broken = [
+        Rejected(
+            number,
+            f"the row has {len(values)} fields where the first one has {len(header)}",
+            dict(zip(header, [*values, *[""] * len(header)], strict=False)),
+        )
+        for number, values in part.unfit
+    ]
+    return Chunk(pa.table(arrays, names=header), part.numbers, broken)
 
 
 def _is_row(fields: Sequence[str], names: Sequence[str]) -> bool:

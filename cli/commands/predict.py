@@ -7,11 +7,13 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from cli.output import print_fields, print_json
+from cli.output import print_fields, print_json, print_table
 
 
 class Address(NamedTuple):
-    """Where a family is asked: the path for one, the path for many, and the key that many stand under."""
+    """Where a family is asked: the path for one, the path for many ("": only one is asked about at a time), and
+    the key that many stand under.
+    """
 
     one: str
     many: str
@@ -19,7 +21,10 @@ class Address(NamedTuple):
 
 
 USUAL = Address("/predict", "/predict/batch", "videos")
-ADDRESSES = {"ctr": Address("/predict/ctr", "/predict/ctr", "clips")}
+ADDRESSES = {
+    "ctr": Address("/predict/ctr", "/predict/ctr", "clips"),
+    "recommendation": Address("/api/v1/recommend", "", "users"),
+}
 
 
 def predict(
@@ -44,7 +49,8 @@ def predict(
     """Ask the running service for a prediction; a JSON list is asked as a batch.
 
     `assay predict face FILE...` asks about up to 10 photos of one person. `assay predict ctr clip_id=ID` asks
-    about a clip that the platform knows; other inputs describe one.
+    about a clip that the platform knows; other inputs describe one. `assay predict recommendation user_id=ID`
+    asks what to recommend to a user.
     """
     from config.errors import InputError
     from config.settings import load_settings
@@ -60,11 +66,23 @@ def predict(
     where = ADDRESSES.get(family, USUAL)
     inputs = _inputs(fields or [], json_file, where.key)
     batch = where.key in inputs
+    if batch and not where.many:
+        raise InputError(f"The {family} service is asked for one {where.key[:-1]} at a time, not for a list.")
     answer = _ask(f"{address}{where.many if batch else where.one}", inputs, key, family)
     if as_json or batch:
         print_json(answer)
+    elif family == "recommendation":
+        _show_list(answer)
     else:
         print_fields(answer)
+
+
+def _show_list(answer: dict[str, Any]) -> None:
+    """Recommended items as a table, and below it what else is told of them."""
+    items = answer.pop("items")
+    print_table(items, ["id", "kind", "score", "source", "reason"])
+    flags = ", ".join(name for name, on in answer.pop("flags").items() if on)
+    print_fields({**answer, "flags": flags or "none"})
 
 
 def _predict_photos(url: str, paths: list[Path], user: str | None, key: str | None, as_json: bool) -> None:

@@ -30,7 +30,14 @@ def _text(name: str, *, nullable: bool = True) -> sa.Column[str]:
     return sa.Column(name, sa.Text(), nullable=nullable)
 
 
+def _tx() -> sa.Column[int]:
+    # 64 bits, so that it never wraps around
+    default = sa.text("pg_current_xact_id()::text::bigint")
+    return sa.Column("tx", sa.BigInteger(), server_default=default, nullable=False)
+
+
 def upgrade() -> None:
+    op.execute("create schema event_months")  # the partitions' own, see storage/event_months.py
     op.create_table(
         "events",
         _id("id"),
@@ -43,15 +50,13 @@ def upgrade() -> None:
         sa.Column("watch_share", sa.REAL(), nullable=True),
         _text("region"),
         _text("recommendation_id"),
-        # 64 bits, so that it never wraps around
-        sa.Column(
-            "tx", sa.BigInteger(), server_default=sa.text("pg_current_xact_id()::text::bigint"), nullable=False
-        ),
+        _tx(),
         sa.CheckConstraint(f"kind in ({EVENT_KINDS})", name=op.f("events_kind_check")),
         sa.CheckConstraint(f"item_kind in ({ITEM_KINDS})", name=op.f("events_item_kind_check")),
         sa.CheckConstraint("watch_share >= 0 and watch_share <= 1", name=op.f("events_watch_share_check")),
         sa.CheckConstraint("id <> '' and user_id <> '' and item_id <> ''", name=op.f("events_ids_check")),
-        sa.PrimaryKeyConstraint("id", "at", name=op.f("events_pkey")),
+        # by time first, so that what comes in now goes to the end of the index, not to all places of it
+        sa.PrimaryKeyConstraint("at", "id", name=op.f("events_pkey")),
         postgresql_partition_by="RANGE (at)",
     )
     op.create_index(op.f("events_user_id_at_idx"), "events", ["user_id", "at"])
@@ -71,11 +76,13 @@ def upgrade() -> None:
         _time("published_at"),
         _time("updated_at"),
         _time("removed_at", nullable=True),
+        _tx(),
         sa.CheckConstraint(f"kind in ({ITEM_KINDS})", name=op.f("items_kind_check")),
         sa.CheckConstraint("id <> ''", name=op.f("items_id_check")),
         sa.PrimaryKeyConstraint("id", name=op.f("items_pkey")),
     )
     op.create_index(op.f("items_updated_at_idx"), "items", ["updated_at"])
+    op.create_index(op.f("items_tx_id_idx"), "items", ["tx", "id"])
     op.create_index(op.f("items_author_id_published_at_idx"), "items", ["author_id", "published_at"])
     op.create_index(op.f("items_published_at_idx"), "items", ["published_at"])
     op.create_table(
@@ -128,3 +135,4 @@ def upgrade() -> None:
 def downgrade() -> None:
     for table in ("feature_flag_changes", "feature_flags", "recommendation_lists", "items", "events"):
         op.drop_table(table)
+    op.execute("drop schema event_months")

@@ -22,7 +22,8 @@ from models.ctr.level import Level
 from models.ctr.linear import TERMS, offsets, terms
 from models.ctr.options import BANDS, CtrOptions
 from models.ctr.spread import Spread
-from models.ctr.text import BUCKETS, FIELDS, HEADS, TextScores
+from models.ctr.text import FIELDS, HEADS, TextScores
+from models.words import BUCKETS
 
 FORMAT = 1
 TREES_FILE, WORDS_FILE, FACTS_FILE = "model.txt", "words.npy", "model.json"

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from models.ctr.spread import Spread, log_odds, sigmoid
-from models.ctr.text import BUCKETS, FIELDS, HEADS, TextScores, buckets
+from models.ctr.text import FIELDS, HEADS, TextScores
+from models.words import BUCKETS, buckets
 
 if TYPE_CHECKING:
     from scipy import sparse

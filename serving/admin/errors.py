@@ -32,6 +32,7 @@ STATUS: tuple[tuple[type[errors.AssayError], int], ...] = (
     (errors.VersionErased, 410),
     (errors.ExperimentNotFound, 404),
     (errors.ExperimentConflict, 409),
+    (errors.FlagConflict, 409),
     (errors.InputError, 422),
     (errors.GateFailed, 409),
     (errors.ModelInvalid, 409),

@@ -10,7 +10,18 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from serving.admin import accounts, datasets, experiments, home, login, media, models, runs, verify
+from serving.admin import (
+    accounts,
+    datasets,
+    experiments,
+    home,
+    login,
+    media,
+    models,
+    recommendation,
+    runs,
+    verify,
+)
 from serving.admin.parts import parts
 from serving.admin.static import Static
 from storage.database import transaction
@@ -31,6 +42,7 @@ NAVIGATION = (
     Entry("Datasets", "/datasets"),
     Entry("Models", "/models"),
     Entry("Experiments", "/experiments"),
+    Entry("Recommendation", "/recommendation"),
     Entry("Runs", "/runs"),
     Entry("Accounts", "/accounts", "admin"),
 )
@@ -46,6 +58,7 @@ def all_routes(static: Static) -> list[Route]:
         *datasets.ROUTES,
         *models.ROUTES,
         *experiments.ROUTES,
+        *recommendation.ROUTES,
         *runs.ROUTES,
         *accounts.ROUTES,
         *verify.ROUTES,

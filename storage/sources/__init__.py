@@ -17,7 +17,7 @@ from storage.objects import ObjectStore
 #: Modules whose ``read`` also takes ``photos``, ``bucket`` and ``day``.
 WITH_PHOTOS = frozenset({"face"})
 #: Modules whose functions also take the family's ``options``.
-WITH_OPTIONS = frozenset({"ctr"})
+WITH_OPTIONS = frozenset({"ctr", "recommendation"})
 
 
 def read_sources(

@@ -24,7 +24,10 @@ from tests.integration.conftest import BIN
 from tests.integration.flows.conftest import PREFECT_SOCKETS
 
 pytestmark = PREFECT_SOCKETS
-NAMES = ["build-datasets-monthly", "collect-daily", "retrain-ctr", "retrain-face", "retrain-viral"]
+NAMES = [
+    "build-datasets-monthly", "collect-daily", "refresh-trending", "retrain-ctr", "retrain-face",
+    "retrain-viral",
+]  # fmt: skip
 
 
 @pytest.fixture

@@ -32,6 +32,7 @@ from registry.registry import Registry
 from tests.clicks_world import figures, parts, tiny_ctr_predictor
 from tests.conftest import free_port
 from tests.face_world import CLASSES, OPTIONS, face_rows, tiny_face_files
+from tests.recommendation_model_world import tiny_recommender, tiny_recommender_figures
 from tests.viral_world import roles, trained
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -288,7 +289,17 @@ def ctr_model() -> tuple[Any, Evaluation, dict[str, int]]:
     return tiny_ctr_predictor(), figures(), dict(zip(ROLES, (part.num_rows for part in parts()), strict=True))
 
 
-MODELS = {"viral": viral_model, "ctr": ctr_model, "face": face_model}
+def recommendation_model() -> tuple[Any, Evaluation, dict[str, int]]:
+    """The same of the recommendation family: tiny, and real."""
+    return tiny_recommender(), tiny_recommender_figures(), dict.fromkeys(ROLES, 100)
+
+
+MODELS = {
+    "viral": viral_model,
+    "ctr": ctr_model,
+    "face": face_model,
+    "recommendation": recommendation_model,
+}
 
 
 @contextmanager
@@ -325,6 +336,13 @@ def platform(ml_settings: Settings, engine: Engine) -> Iterator[Platform]:
 def ctr_platform(ml_settings: Settings, engine: Engine) -> Iterator[Platform]:
     """The CTR service, not started yet."""
     with platform_of("ctr", ml_settings, engine) as made:
+        yield made
+
+
+@pytest.fixture
+def recommendation_platform(ml_settings: Settings, engine: Engine) -> Iterator[Platform]:
+    """The recommendation service, not started yet."""
+    with platform_of("recommendation", ml_settings, engine) as made:
         yield made
 
 

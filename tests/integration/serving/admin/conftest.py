@@ -38,9 +38,9 @@ def token(client: httpx.Client, path: str = "/account") -> str:
 
 
 def without_tools(settings: Settings) -> Settings:
-    """Settings of pages whose Prefect and MLflow do not answer."""
+    """Settings of pages whose Prefect, MLflow and services do not answer."""
     gone = free_port()
-    return settings.model_copy(update={"prefect_port": gone, "mlflow_port": gone})
+    return settings.model_copy(update={"prefect_port": gone, "mlflow_port": gone, "recommendation_port": gone})
 
 
 @contextmanager

@@ -42,7 +42,9 @@ FOR = {
     "POST /experiments/{id}/start": "admin", "GET /experiments/{id}/pause": "admin",
     "POST /experiments/{id}/pause": "admin", "GET /experiments/{id}/resume": "admin",
     "POST /experiments/{id}/resume": "admin", "GET /experiments/{id}/conclude": "admin",
-    "POST /experiments/{id}/conclude": "admin",
+    "POST /experiments/{id}/conclude": "admin", "GET /recommendation": "viewer",
+    "GET /recommendation/trending": "viewer", "GET /recommendation/user": "viewer",
+    "GET /recommendation/flags/{name}": "admin", "POST /recommendation/flags/{name}": "admin",
 }  # fmt: skip
 ROLES = (None, "viewer", "verifier", "admin")
 EXAMPLES = {
@@ -56,7 +58,8 @@ STRANGE = (
 )  # fmt: skip
 QUERY = (
     "next", "from", "month", "v", "deployment", "to", "after", "limit", "focus", "when", "day", "class",
-    "reason", "user", "state", "least", "most", "size", "fragment",
+    "reason", "user", "state", "least", "most", "size", "fragment", "window", "kind", "category", "language",
+    "region",
 )  # fmt: skip
 
 
@@ -156,7 +159,7 @@ def test_no_body_however_strange_is_a_fault_of_ours(admin: httpx.Client, kind: s
     faults = []
     for path in (
         "/verify/viral/decisions", "/verify/viral/bulk", "/verify/viral/decide", "/accounts",
-        "/experiments/_new",
+        "/experiments/_new", "/recommendation/flags/mlRecommendations",
     ):  # fmt: skip
         for body in BODIES:
             answer = admin.post(path, content=body, headers=headers)
@@ -167,7 +170,14 @@ def test_no_body_however_strange_is_a_fault_of_ours(admin: httpx.Client, kind: s
 
 @pytest.mark.parametrize(
     "path",
-    ["/accounts", "/accounts/nobody", "/account/password", "/models/viral/rollback", "/experiments/_new"],
+    [
+        "/accounts",
+        "/accounts/nobody",
+        "/account/password",
+        "/models/viral/rollback",
+        "/experiments/_new",
+        "/recommendation/flags/mlRecommendations",
+    ],
 )
 def test_no_field_however_strange_is_a_fault_of_ours(admin: httpx.Client, path: str) -> None:
     csrf = token(admin)
@@ -175,7 +185,8 @@ def test_no_field_however_strange_is_a_fault_of_ours(admin: httpx.Client, path: 
         fields = (
             "name", "role", "what", "now", "new", "again", "reason", "to", "force", "id", "title", "traffic",
             "revision", "variants.0.name", "variants.1.name", "variants.1.share", "variants.0.attributes",
-            "reward.kind", "policy.kind", "guardrails.0.metric", "planned_decisions", "more",
+            "reward.kind", "policy.kind", "guardrails.0.metric", "planned_decisions", "more", "state",
+            "rollout",
         )  # fmt: skip
         answer = admin.post(path, data={"csrf": csrf, **dict.fromkeys(fields, strange)})
         assert answer.status_code != 500, strange[:80]

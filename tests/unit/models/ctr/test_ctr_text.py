@@ -3,8 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.ctr.spread import Spread
-from models.ctr.text import BUCKETS, FIELDS, HEADS, TextScores, buckets
+from models.ctr.text import FIELDS, HEADS, TextScores
 from models.ctr.text_fit import fit_text, text_matrix
+from models.words import BUCKETS, buckets
 
 
 @given(st.none() | st.text())

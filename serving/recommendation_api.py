@@ -1,0 +1,248 @@
+"""``POST /api/v1/recommend`` and ``/api/v1/rank`` of the recommendation service."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import perf_counter
+from typing import Any
+
+import orjson
+
+from models.recommendation.question import Question
+from serving.http import Request, Response
+from serving.problems import FieldError, invalid_fields
+from serving.recommendation_answerer import MODEL, PRECOMPUTED, Answered, Answerer, Who
+from serving.recommendation_cache import AnswerCache
+from serving.recommendation_figures import RecommendationFigures
+from serving.recommendation_schema import DEFAULT_ITEMS, RankRequest, RecommendRequest
+from serving.recommendation_users import Histories, Known
+from serving.recorder import Recorder, new_identities
+from serving.validation import BodyValidator
+
+#: An answer is kept without its last field, which tells whether it was kept.
+FRESH, CACHED = b',"cached":false}', b',"cached":true}'
+_OPTIONS = orjson.OPT_SERIALIZE_NUMPY
+Asked = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request for a list, with its defaults filled in."""
+
+    user_id: str
+    count: int
+    item_kind: str
+    exclude: frozenset[str]
+    language: str | None
+    region: str | None
+    category: str | None
+    explain: bool
+
+    @classmethod
+    def of(cls, asked: Asked) -> Ask:
+        """Out of what was sent. Raises Problem 422: the two names for the kind differ."""
+        kind, alias = asked.get("content_type"), asked.get("item_kind")
+        if kind and alias and kind != alias:
+            sentence = "item_kind is another name for content_type, and says something else."
+            raise invalid_fields([FieldError("item_kind", sentence)])
+        return cls(
+            asked["user_id"],
+            asked.get("limit") or DEFAULT_ITEMS,
+            kind or alias or "video",
+            frozenset(asked.get("exclude_ids") or ()),
+            asked.get("language"),
+            asked.get("region"),
+            asked.get("category"),
+            bool(asked.get("explain")),
+        )
+
+    @property
+    def key(self) -> str:
+        """Stands for all but the user in the key of a kept answer."""
+        out = hashlib.blake2b("\0".join(sorted(self.exclude)).encode(), digest_size=12).hexdigest()
+        words = "\0".join(word or "" for word in (self.language, self.region, self.category))
+        return f"{self.item_kind}|{self.count}|{int(self.explain)}|{out if self.exclude else ''}|{words}"
+
+    def question(self, history: Known) -> Question:
+        """The question to whoever answers, about now."""
+        return Question(
+            user_id=self.user_id,
+            at_us=time.time_ns() // 1000,
+            history=history.history,
+            count=self.count,
+            item_kind=self.item_kind,
+            exclude=self.exclude,
+            language=self.language,
+            region=self.region,
+            category=self.category,
+        )
+
+    def inputs(self) -> dict[str, Any]:
+        """What is recorded of it."""
+        found = {
+            "user_id": self.user_id,
+            "content_type": self.item_kind,
+            "limit": self.count,
+            "language": self.language,
+            "region": self.region,
+            "category": self.category,
+            "excluded": len(self.exclude) or None,
+        }
+        return {name: value for name, value in found.items() if value is not None}
+
+
+class RecommendApi:
+    """The hot path. A list that is kept is one look into the cache; a new one is made in the event loop where
+    the user's history is in memory, for a thread costs more than the list.
+    """
+
+    def __init__(
+        self,
+        answerer: Answerer,
+        histories: Histories,
+        cache: AnswerCache,
+        recorder: Recorder,
+        figures: RecommendationFigures,
+        max_body_bytes: int,
+    ) -> None:
+        self._answerer = answerer
+        self._histories = histories
+        self._cache = cache
+        self._recorder = recorder
+        self._figures = figures
+        self._limit = max_body_bytes
+        self._lists = BodyValidator(RecommendRequest, list(RecommendRequest.__annotations__))
+        self._ranks = BodyValidator(RankRequest, list(RankRequest.__annotations__))
+        #: user -> key -> the answer that is being computed.
+        self._flights: dict[str, dict[str, asyncio.Task[bytes]]] = {}
+
+    async def recommend(self, request: Request) -> Response:
+        """A list for a user, kept or new."""
+        ask = Ask.of(self._lists.parse(await request.json_body(self._limit)))
+        who = await self._answerer.who(ask.user_id)
+        key = f"{who.key}|{ask.key}"
+        found = await self._cache.get(ask.user_id, key)
+        if found.body is not None and (kept := _unmarked(found.body, self._answerer.gone)) is not None:
+            self._figures.count(who.by, cached=True)
+            return Response(kept + CACHED)
+        known = self._histories.known(ask.user_id)
+        if known is not None and who.by != PRECOMPUTED and not self._cache.shared:
+            # nothing in here waits, so that no other request for it can come between
+            body = await self._finish(ask, who, key, found.token, known)
+        else:
+            body = await self._flight(ask, who, key, found.token)
+        return Response(body + FRESH)
+
+    def dropped(self, user_id: str) -> None:
+        """The user acted: what is being computed is for those who asked before. In any thread."""
+        self._flights.pop(user_id, None)
+
+    async def rank(self, request: Request) -> Response:
+        """Given items in order, with scores and reasons."""
+        asked = self._ranks.parse(await request.json_body(self._limit))
+        ask = Ask.of({name: value for name, value in asked.items() if name != "items"})
+        who = await self._answerer.who(ask.user_id)
+        known = await self._histories.get(ask.user_id)
+        question, started = ask.question(known), perf_counter()
+        answered = self._answerer.rank(who, question, asked["items"])
+        head = self._answer(ask, who, question, known, answered, started)
+        return Response(head + FRESH)
+
+    async def _flight(self, ask: Ask, who: Who, key: str, token: bytes | None) -> bytes:
+        """The answer that is being computed for the same question, or that of a new computation."""
+        flights = self._flights.setdefault(ask.user_id, {})
+        running = flights.get(key)
+        if running is None:
+            running = flights[key] = asyncio.create_task(self._compute(ask, who, key, token))
+            running.add_done_callback(lambda _: self._landed(ask.user_id, flights, key))
+        return await asyncio.shield(running)  # others may wait for it
+
+    def _landed(self, user_id: str, flights: dict[str, asyncio.Task[bytes]], key: str) -> None:
+        flights.pop(key, None)
+        if not flights and self._flights.get(user_id) is flights:
+            del self._flights[user_id]
+
+    async def _compute(self, ask: Ask, who: Who, key: str, token: bytes | None) -> bytes:
+        if self._cache.shared:  # who looked before another one's answer was there may come after it
+            found = await self._cache.get(ask.user_id, key)
+            if found.body is not None and (body := _unmarked(found.body, self._answerer.gone)) is not None:
+                return body
+            token = found.token
+        return await self._finish(ask, who, key, token, await self._histories.get(ask.user_id))
+
+    async def _finish(self, ask: Ask, who: Who, key: str, token: bytes | None, known: Known) -> bytes:
+        question, started = ask.question(known), perf_counter()
+        if who.by == PRECOMPUTED:
+            answered = await self._answerer.recommend(who, question)
+        else:
+            answered = self._answerer.recommend_now(who, question)
+        head = self._answer(ask, who, question, known, answered, started)
+        failed = who.by == MODEL and answered.by != MODEL
+        if not known.degraded and not failed:
+            await self._cache.put(ask.user_id, key, _marked(head, answered.items), token)
+        return head
+
+    def _answer(
+        self, ask: Ask, who: Who, question: Question, known: Known, answered: Answered, started: float
+    ) -> bytes:
+        """The answer without its end; recorded and counted."""
+        identity = new_identities(1)[0]
+        items = answered.items
+        if ask.explain and answered.by == MODEL:
+            items = [
+                {**item, "features": who.predictor.interaction_features(question, item["id"])} for item in items
+            ]
+        experiment = who.choice._asdict() if who.choice and answered.by == who.by else None
+        now, latency = datetime.now(UTC), round((perf_counter() - started) * 1000, 3)
+        more: Mapping[str, Any] = {"experiment": experiment} if experiment else {}
+        self._recorder.record(
+            [
+                (
+                    identity,
+                    ask.user_id,
+                    now,
+                    ask.inputs(),
+                    {
+                        "items": [item["id"] for item in items],
+                        "sources": [item["source"] for item in items],
+                        "answered_by": answered.by,
+                        **more,
+                    },
+                )
+            ],
+            version=answered.version,
+            latency_ms=latency,
+            received_at=now,
+        )
+        self._figures.count(answered.by, cached=False)
+        body = orjson.dumps(
+            {
+                "user_id": ask.user_id,
+                "items": items,
+                "count": len(items),
+                "answered_by": answered.by,
+                "model_version": answered.version,
+                "recommendation_id": identity,
+                "flags": who.flags,
+                **more,
+                "degraded": known.degraded,
+            },
+            option=_OPTIONS,
+        )
+        return body[:-1]
+
+
+def _marked(head: bytes, items: list[dict[str, Any]]) -> bytes:
+    """An answer as it is kept: the ids of its items before it."""
+    return b"\x1f".join([item["id"].encode() for item in items]) + b"\0" + head
+
+
+def _unmarked(kept: bytes, gone: frozenset[bytes]) -> bytes | None:
+    """The answer that was kept; None: one of its items has been taken down since."""
+    ids, _, head = kept.partition(b"\0")
+    return None if gone and not gone.isdisjoint(ids.split(b"\x1f")) else head

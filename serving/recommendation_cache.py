@@ -1,0 +1,192 @@
+"""Answers that are kept: per user, dropped when the user acts, shared by all replicas where there is a Redis.
+
+An answer is kept beside the user's token of that moment, and is good while the user has that token. An act
+gives the user a new one: one write, after which no answer of before is given any more, also none that is only
+being computed. Tokens outlive answers, and none comes twice. One more token is everybody's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+import warnings
+from collections import OrderedDict
+from itertools import islice
+from typing import NamedTuple
+
+from cashews import Cache
+from cashews.exceptions import CacheError
+
+from config.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+#: Of this process, where there is no Redis: a list of 20 takes some 5 KB.
+ENTRIES = 20_000
+#: A Redis that is not there costs no request more than this, and only one in PAUSE_SECONDS.
+REDIS_SECONDS = 0.05
+PAUSE_SECONDS = 2.0
+CONNECTIONS = 32
+#: Users whose drop the store did not take yet; past it everybody's answers are void.
+OWED, AT_ONCE = 100_000, 200
+MARGIN_SECONDS = 60.0
+PREFIX = "assay:recommendation:"
+EVERYBODY = f"{PREFIX}token"
+#: Where there is no token yet; as long as one.
+NO_TOKEN = b"-" * 17
+_FAULTS = (CacheError, OSError, TimeoutError)
+
+
+class Found(NamedTuple):
+    """What is there: the answer (None: not there), and the token to keep a new one under (None: keep none)."""
+
+    body: bytes | None
+    token: bytes | None
+
+
+MISSING = Found(None, None)
+
+
+class AnswerCache:
+    """Answers of one service process. For one event loop; what drops answers may be called in any thread.
+
+    Args:
+        settings: ``recommendation_cache_seconds`` (0: nothing is kept) and ``redis_url``.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._seconds = settings.recommendation_cache_seconds
+        self.shared = settings.redis_url is not None
+        self._cache = Cache()
+        self._not_before = 0.0
+        self._owed: dict[str, None] = {}
+        self._all_owed = False
+        self._asked: OrderedDict[str, None] = OrderedDict()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._settling: asyncio.Task[None] | None = None
+        self.last_error: str | None = None
+        if settings.redis_url is not None:
+            self._cache.setup(
+                settings.redis_url.get_secret_value(),
+                suppress=False,
+                socket_timeout=REDIS_SECONDS,
+                socket_connect_timeout=REDIS_SECONDS,
+                wait_for_connection_timeout=REDIS_SECONDS,
+                max_connections=CONNECTIONS,
+                pickle_type="null",
+                check_repr=False,
+            )
+        else:
+            # no sweep: it would look at every entry each second, in the event loop; the size bounds memory
+            self._cache.setup("mem://", size=ENTRIES, check_interval=0, pickle_type="null", check_repr=False)
+
+    async def get(self, user: str, key: str) -> Found:
+        """The answer that is kept for the user under ``key``. Never raises."""
+        if not self._seconds or self._paused():
+            return MISSING
+        self._loop = asyncio.get_running_loop()
+        if (self._all_owed or user in self._owed) and not await self._drop(user):
+            return MISSING
+        try:
+            everybody, own, kept = await self._cache.get_many(EVERYBODY, _token_key(user), _body_key(user, key))
+        except _FAULTS as error:
+            self._failed(error)
+            return MISSING
+        self.last_error = None
+        token = (everybody or NO_TOKEN) + (own or NO_TOKEN)
+        if kept is not None and kept.startswith(token):
+            return Found(kept[len(token) :], token)
+        self._note(user)
+        return Found(None, token)
+
+    async def put(self, user: str, key: str, body: bytes, token: bytes | None) -> None:
+        """Keep an answer under the token that :meth:`get` gave before it was computed. Never raises."""
+        if token is None or self._paused():
+            return
+        try:
+            await self._cache.set(_body_key(user, key), token + body, expire=self._seconds)
+        except _FAULTS as error:
+            self._failed(error)
+
+    def dropping(self, user: str) -> None:
+        """From now on this process gives the user no answer of before; :meth:`settle` tells the others."""
+        if not self._seconds or not (self.shared or user in self._asked):
+            return  # in this process nothing is kept of who did not ask
+        self._owed[user] = None
+        if len(self._owed) > OWED:
+            self.dropping_all()
+
+    def dropping_all(self) -> None:
+        """From now on this process gives nobody an answer of before."""
+        self._all_owed = True
+        self._owed.clear()
+
+    def settle(self) -> None:
+        """Begin to tell the store who acted; what it does not take stays owed. In any thread."""
+        if self._loop is not None and (self._owed or self._all_owed) and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._begin)
+
+    def complaints(self) -> list[str]:
+        """What is not as it should be, a sentence each."""
+        return [f"Redis does not answer ({self.last_error}): no list is kept"] if self.last_error else []
+
+    async def close(self) -> None:
+        """Let the connections go."""
+        with warnings.catch_warnings():  # cashews calls them by a name that redis-py has given up
+            warnings.simplefilter("ignore", DeprecationWarning)
+            await self._cache.close()
+
+    def _begin(self) -> None:
+        if (self._settling is None or self._settling.done()) and not self._paused():
+            self._settling = asyncio.get_running_loop().create_task(self._settle())
+
+    async def _settle(self) -> None:
+        while (self._owed or self._all_owed) and await self._drop(*islice(self._owed, AT_ONCE)):
+            await asyncio.sleep(0)
+
+    async def _drop(self, *users: str) -> bool:
+        """Give users new tokens; False: the store did not take them."""
+        everybody = self._all_owed
+        keys = [*map(_token_key, users), *([EVERYBODY] if everybody else [])]
+        tokens = {key: b"t" + secrets.token_hex(8).encode() for key in keys}
+        if self._paused():
+            return False
+        try:
+            await self._cache.set_many(tokens, expire=self._seconds + MARGIN_SECONDS)
+        except _FAULTS as error:
+            self._failed(error)
+            return False
+        if everybody:
+            self._all_owed = False
+        for user in users:
+            self._owed.pop(user, None)
+        return True
+
+    def _note(self, user: str) -> None:
+        """An answer of theirs is going to be kept."""
+        if self.shared:
+            return
+        self._asked[user] = None
+        self._asked.move_to_end(user)
+        if len(self._asked) > 2 * ENTRIES:
+            self._asked.popitem(last=False)
+
+    def _paused(self) -> bool:
+        return time.monotonic() < self._not_before
+
+    def _failed(self, error: BaseException) -> None:
+        cause = error.__cause__ or error
+        if self.last_error is None:
+            logger.warning("the cache does not answer, lists are computed each time: %r", cause)
+        self.last_error = type(cause).__name__
+        self._not_before = time.monotonic() + PAUSE_SECONDS
+
+
+def _token_key(user: str) -> str:
+    return f"{EVERYBODY}:{user}"
+
+
+def _body_key(user: str, key: str) -> str:
+    return f"{PREFIX}list:{len(user)}:{user}:{key}"
