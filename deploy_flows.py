@@ -82,6 +82,14 @@ SCHEDULES: tuple[Scheduled, ...] = (
         " window, kind, category, language and region. Run it with `rebuild` to count all events anew.",
         tags=("recommendation",),
     ),
+    Scheduled(
+        "refresh-recommendations",
+        "flows/recommendations.py:refresh_recommendations",
+        "5 * * * *",
+        "Each hour at minute 5: the lists of everybody who was active lately, by the version in production, for"
+        " when the service has none. Run it with `user_ids` to make those of some users only.",
+        tags=("recommendation",),
+    ),
 )
 
 

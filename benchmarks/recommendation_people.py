@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import gzip
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
+from benchmarks.recommendation_data import FOLDER
 from models.columns import TIME
 from models.recommendation.schema import EXAMPLE_SCHEMA
 
-GOWALLA = Path(__file__).resolve().parents[2] / "shared" / "data" / "recommendation" / "gowalla"
+GOWALLA = FOLDER / "gowalla"
 #: All interactions lie in this span before the moment of the benchmark.
 SPAN = timedelta(days=14)
 

@@ -48,7 +48,8 @@ def as_dictionary(result: FileEvaluation) -> dict[str, Any]:
         "intervals": measured.intervals,
         "baselines": measured.baselines,
         "baseline_intervals": measured.baseline_intervals,
-        "log_loss_below": result.comparisons,
+        "loss": result.loss,
+        "loss_below": result.comparisons,
         "classes": measured.classes,
         "confusion": measured.confusion.tolist(),
         "calibration": measured.calibration,
@@ -75,20 +76,9 @@ def print_report(result: FileEvaluation) -> None:
     )
     _print_rejected(result)
     _print_metrics(result)
-    _print_confusion(measured)
-    print_table(
-        [
-            {
-                "confidence": f"{point['from']:.1f} - {point['to']:.1f}",
-                "rows": int(point["rows"]),
-                "claimed": point["confidence"],
-                "correct": point["accuracy"],
-            }
-            for point in measured.calibration
-        ],
-        ["confidence", "rows", "claimed", "correct"],
-        title="Calibration of the confidence",
-    )
+    if measured.classes:
+        _print_confusion(measured)
+    _print_calibration(measured)
     heavy = sorted(measured.importance.items(), key=lambda item: -item[1])[:8]
     if heavy:
         print_table(
@@ -98,6 +88,20 @@ def print_report(result: FileEvaluation) -> None:
         )
     for note in result.notes:
         say(note)
+
+
+def _print_calibration(measured: Evaluation) -> None:
+    rows = [
+        {
+            "confidence": f"{point['from']:.1f} - {point['to']:.1f}",
+            "rows": int(point["rows"]),
+            "claimed": point["confidence"],
+            "correct": point["accuracy"],
+        }
+        for point in measured.calibration
+    ]
+    if rows:
+        print_table(rows, ["confidence", "rows", "claimed", "correct"], title="Calibration of the confidence")
 
 
 def _print_confusion(measured: Evaluation) -> None:
@@ -186,7 +190,7 @@ def _print_metrics(result: FileEvaluation) -> None:
     for name, found in result.comparisons.items():
         verdict = "better beyond chance" if found.better else "not better beyond chance"
         say(
-            f"Log loss below {_NAMES.get(name, name)} by {_rounded(found.difference)} "
+            f"{result.loss[:1].upper()}{result.loss[1:]} below {_NAMES.get(name, name)} by {_rounded(found.difference)} "
             f"[{_rounded(found.low)}, {_rounded(found.high)}]: {verdict}."
         )
 

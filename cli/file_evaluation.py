@@ -43,6 +43,7 @@ class FileEvaluation:
     evaluation: Evaluation
     comparisons: dict[str, Comparison]
     notes: list[str] = field(default_factory=list)
+    loss: str = "log loss"
 
 
 def evaluate_files(
@@ -140,7 +141,7 @@ def _measured(
         for name, losses in evaluation.baseline_losses.items()
     }
     counts = {role: table.num_rows for role, table in examples.items()}
-    return FileEvaluation(family.name, chosen, rows, counts, evaluation, comparisons, notes)
+    return FileEvaluation(family.name, chosen, rows, counts, evaluation, comparisons, notes, family.loss)
 
 
 def _read(
@@ -260,6 +261,8 @@ def _notes(family: Family, asked: Any, used: Any, examples: Mapping[str, pa.Tabl
             f"The files hold too few outcomes {asked.horizon_days:g} days after a snapshot; these figures are "
             f"for {used.horizon_days:g} days. --horizon-days sets it."
         )
+    if family.returning:
+        return notes
     shared = set(examples["train"][family.entity].unique().to_pylist())
     both = len(shared & set(examples["test"][family.entity].unique().to_pylist()))
     if both:

@@ -85,7 +85,7 @@ class Settings(BaseSettings):
     ctr_port: int = Field(8002, description="Port of the CTR service, which also runs the experiments.")
     ctr_url: str | None = Field(
         None,
-        description="Where the recommendation service asks for decisions of experiments. Unset: on this machine.",
+        description="Where the recommendation service asks experiments for decisions. Unset: this machine.",
     )
     recommendation_port: int = Field(8003, description="Port of the recommendation service.")
     recommendation_url: str | None = Field(
@@ -200,7 +200,7 @@ class Settings(BaseSettings):
         200, ge=1, le=2000, description="So many of a user's newest interactions count."
     )
     recommendation_neighbours: int = Field(
-        200,
+        100,
         ge=10,
         le=2000,
         description="Related items that the model keeps of each item; memory grows with it.",
@@ -292,6 +292,13 @@ class Settings(BaseSettings):
     def _classes_differ(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if len({name.casefold() for name in value}) < max(2, len(value)) or not all(value):
             raise ValueError("must be at least two different names, such as Serious,Soft,Warm")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_address(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(("redis://", "rediss://")):
+            raise ValueError("must be an address such as redis://host:6379/0")
         return value
 
     @field_validator("recommendation_weights", mode="before")

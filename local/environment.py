@@ -56,6 +56,8 @@ def _text(value: Any) -> str:
         return value.get_secret_value()
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, dict):
+        return ",".join(f"{name}={item}" for name, item in value.items())
     if isinstance(value, tuple):
         return ",".join(str(item) for item in value)
     return str(value)

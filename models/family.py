@@ -159,6 +159,9 @@ class Family:
         fallback: a heuristic answers while no version is in production; too few rows to learn from are then
             no failure, and retraining ends as skipped.
         cut_rows: (clean rows of one file, ``group`` or ``time``) -> rows by role, to evaluate by.
+        loss: what ``Evaluation.losses`` are, in a few words.
+        returning: the entities of the training rows are asked about again on purpose, as where the question is
+            what they do next.
         assets: settings -> {name: path or object key} of files that the options need; they are read where I/O
             is allowed, and put into the options' field ``assets`` as {name: bytes}.
     """
@@ -193,6 +196,8 @@ class Family:
     refresh: bool = False
     fallback: bool = False
     cut_rows: Callable[[pa.Table, str], dict[str, pa.Table]] | None = None
+    loss: str = "log loss"
+    returning: bool = False
     assets: Callable[[Settings], Mapping[str, str]] | None = None
 
 

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from models.recommendation.board import make_board
 from models.recommendation.heuristic import HeuristicPredictor
 from models.recommendation.question import EMPTY_BOARD, Board, Question
+from models.recommendation.reading import BEFORE_VERSION, LIVE_ITEMS
 from serving.experiments.ticker import Ticker
 from serving.model_slot import ModelSlot, ServedModel
 
@@ -25,9 +26,6 @@ ENGAGEMENT_SECONDS = 60.0
 #: All items that the model may not know are read this often, and between only those that changed lately.
 FULL_SECONDS = 600.0
 OVERLAP = timedelta(minutes=5)
-#: The data of a version ends before it is registered, by about as much as its test rows span and a day.
-BEFORE_VERSION = timedelta(days=4)
-LIVE_ITEMS = 50_000
 #: Longer than a list is kept.
 KEPT = timedelta(days=1)
 STALE_SECONDS = 60.0

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import calendar
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from config.settings import Settings
 from models.recommendation.question import Interaction
+from models.recommendation.reading import described, interactions
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -50,12 +50,7 @@ class RecommendationDatabase:
         from storage.events import history
 
         found = history(self.engine, users, limit=self._settings.recommendation_history)
-        return {
-            user: tuple(
-                Interaction(one.item_id, one.kind, microseconds(one.at), one.watch_share) for one in rows
-            )
-            for user, rows in found.items()
-        }
+        return {user: interactions(rows) for user, rows in found.items()}
 
     def lists(self, keys: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], StoredList]:
         """Lists that were computed ahead, of (user, kind of item)."""
@@ -119,17 +114,3 @@ class RecommendationDatabase:
         """Let the connections go."""
         if "engine" in self.__dict__:
             self.engine.dispose()
-
-
-def described(row: Mapping[str, Any]) -> Row:
-    """A row of the catalogue as the model takes it."""
-    return {
-        **{name: row[name] for name in ("id", "kind", "author_id", "text", "tags", "category", "language")},
-        "published_us": microseconds(row["published_at"]),
-        "removed": row["removed_at"] is not None,
-    }
-
-
-def microseconds(at: datetime) -> int:
-    """Microseconds since 1970, UTC; exact, which a float's would not be."""
-    return calendar.timegm(at.astimezone(UTC).utctimetuple()) * 1_000_000 + at.microsecond

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from models.recommendation.question import Interaction
+from models.recommendation.reading import moment_us
 from serving.recommendation_acts import ActWatcher
 from serving.recommendation_api import RecommendApi
 from serving.recommendation_cache import AnswerCache
-from serving.recommendation_database import microseconds
 from serving.recommendation_rewards import Rewards
 from serving.recommendation_users import Histories
 
@@ -41,7 +41,7 @@ class EventListener:
         """Events that this process took, before their sender is answered."""
         by_user: dict[str, list[Interaction]] = {}
         for row in rows:
-            deed = Interaction(row["item_id"], row["kind"], microseconds(row["at"]), row["watch_share"])
+            deed = Interaction(row["item_id"], row["kind"], moment_us(row["at"]), row["watch_share"])
             by_user.setdefault(row["user_id"], []).append(deed)
         for user, deeds in by_user.items():
             self._histories.add(user, deeds)

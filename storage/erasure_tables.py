@@ -108,8 +108,9 @@ _OWN_ROWS = (
     (
         "recommendation_lists",
         f"""user_id = %(person)s or exists (select from jsonb_array_elements(items) as listed
-            where listed ->> 'id' in {_THEIR_ITEMS}
-                or (item_kind = 'user' and listed ->> 'id' = %(person)s))""",
+            where listed ->> 'id' in {_THEIR_ITEMS} or listed -> 'because' ->> 'item_id' in {_THEIR_ITEMS}
+                or (item_kind = 'user' and listed ->> 'id' = %(person)s)
+                or listed -> 'because' ->> 'item_id' = %(person)s)""",
     ),
     (
         "events",

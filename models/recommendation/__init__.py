@@ -39,4 +39,6 @@ FAMILY = Family(
     probe=probe,
     check=check,
     person="user_id",
+    loss="1 - NDCG@20",
+    returning=True,
 )

@@ -17,7 +17,7 @@ _ASKED = datetime(2026, 1, 15, 18, tzinfo=UTC)
 
 
 def probe(options: RecommendationOptions) -> pa.Table:
-    """A few users in ``QUESTION_SCHEMA``: a stranger, one whose history nobody knows, and one with a context."""
+    """Users in ``QUESTION_SCHEMA``: a stranger, one whose history nobody knows, one with a context."""
     del options
     moment = int((_ASKED - timedelta(days=1)).timestamp() * 1e6)
     rows = [

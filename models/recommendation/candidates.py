@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 
 import numpy as np
 
 from models.recommendation.catalogue import NO_TIME_US, Catalogue
+from models.recommendation.content import LEAST_SIMILAR
 from models.recommendation.neighbours import Neighbours, strongest, sums
 from models.recommendation.profile import Profile
 
@@ -15,6 +17,8 @@ COLLABORATIVE, CONTENT, TREND, FOLLOWED, PER_AUTHOR = 200, 100, 60, 40, 5
 DAY_US = 86_400_000_000
 #: An item is new for so long, and fresh from a followed author with this half-life.
 NEW_US, FRESH_HALF_LIFE_US = 7 * DAY_US, 3 * DAY_US
+#: Of the new items, so many of the newest may be explored.
+MOST_NEW = 2_000
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class Sources:
 
 @dataclass(frozen=True)
 class Terms:
-    """What a history adds up to, term by term: (t,) places, values, and the row of the history of each."""
+    """What a history adds up to, term by term: (t,) places, values, and of which row of the history."""
 
     places: np.ndarray
     values: np.ndarray
@@ -44,11 +48,16 @@ class Terms:
 
     def best_row(self, wanted: np.ndarray, items: int) -> dict[int, int]:
         """For each of the places ``wanted``, the row of the history that adds most to it."""
+        if not len(self.places):
+            return {}
         marks = np.zeros(items, bool)
         marks[wanted] = True
         hits = np.flatnonzero(marks[self.places] & (self.values > 0))
         ordered = hits[np.argsort(self.values[hits], kind="stable")]  # the greatest comes last, and stays
         return dict(zip(self.places[ordered].tolist(), self.rows[ordered].tolist(), strict=True))
+
+
+NO_TERMS = Terms(np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.int64))
 
 
 @dataclass(frozen=True)
@@ -95,7 +104,7 @@ def propose(
     allowed[user.seen] = False
     wanted = 2 * count
     collaborative = _terms(sources.collaborative, user)
-    content = _terms(sources.content, user)
+    content = _content_terms(sources, user)
     liked, liked_scores = sums(collaborative.places, collaborative.values, len(catalogue))
     alike, alike_scores = sums(content.places, content.values, len(catalogue))
     parts = [
@@ -112,7 +121,7 @@ def propose(
 def consider(sources: Sources, user: Profile, trend: np.ndarray, places: np.ndarray, *, at_us: int) -> Pool:
     """A pool of given items, seen or not: to rank them."""
     collaborative = _terms(sources.collaborative, user)
-    content = _terms(sources.content, user)
+    content = _content_terms(sources, user, places)
     items = len(sources.catalogue)
     return _pool(
         sources, user, trend, places, sums(collaborative.places, collaborative.values, items),
@@ -121,31 +130,60 @@ def consider(sources: Sources, user: Profile, trend: np.ndarray, places: np.ndar
 
 
 def new_items(
-    sources: Sources, user: Profile, *, kind: int, at_us: int, count: int, noise: np.random.Generator
+    sources: Sources,
+    user: Profile,
+    chosen: np.ndarray,
+    *,
+    kind: int,
+    at_us: int,
+    count: int,
+    seed: str,
 ) -> np.ndarray:
-    """Places of new items that few have seen, to be explored: those first that are close to what the user likes,
-    with some chance for the others.
+    """Places of up to ``count`` new items that few have seen and that are not ``chosen`` yet, to be explored:
+    those first that are close to what the user likes, with some chance for the others (another one for each
+    ``seed``).
     """
     catalogue = sources.catalogue
-    newest = catalogue.newest[kind]
-    published = catalogue.published[newest]
-    young = newest[(published <= at_us) & (published > at_us - NEW_US) & catalogue.alive[newest]]
-    if not len(young) or not count:
-        return young[:0]
+    young = catalogue.published_between(kind, at_us - NEW_US, at_us)[:MOST_NEW]
+    if not len(young):
+        return young
     few = young[catalogue.users[young] <= np.median(catalogue.users[young])]
-    few = few[~np.isin(few, user.seen)]
-    taste = (
-        user.weights @ sources.vectors[user.places] if len(user.places) else np.zeros(sources.vectors.shape[1])
-    )
-    length = float(np.linalg.norm(taste))
-    liking = sources.vectors[few] @ (taste / length) if length else np.zeros(len(few))
+    few = few[catalogue.alive[few] & ~np.isin(few, user.seen) & ~np.isin(few, chosen)]
+    liking = np.zeros(len(few))
+    if len(user.places):
+        taste = user.weights @ sources.vectors[user.places]
+        liking = sources.vectors[few] @ (taste / max(float(np.linalg.norm(taste)), 1e-12))
+    noise = np.random.default_rng(zlib.crc32(seed.encode()))
     return np.asarray(few[strongest(liking + noise.gumbel(scale=0.1, size=len(few)), count)])
 
 
 def _terms(neighbours: Neighbours, user: Profile) -> Terms:
+    if not len(neighbours.places) or not len(user.places):
+        return NO_TERMS
     known = np.flatnonzero(user.places < len(neighbours))
     places, values, rows = neighbours.gather(user.places[known], user.weights[known])
     return Terms(places, values, known[rows])
+
+
+def _content_terms(sources: Sources, user: Profile, asked: np.ndarray | None = None) -> Terms:
+    """The terms by content. Items that came after the training are in no row of relations: they are compared
+    with the history itself, those that are ``asked`` about and those closest to the taste.
+    """
+    known = _terms(sources.content, user)
+    late = sources.vectors[sources.trained :]
+    if not len(late) or not len(user.places):
+        return known
+    mine = sources.vectors[user.places]
+    close = strongest(late @ (user.weights @ mine), CONTENT)
+    if asked is not None:
+        close = np.union1d(close, asked[asked >= sources.trained] - sources.trained)
+    alike = mine @ late[close].T
+    rows, columns = np.nonzero(alike >= LEAST_SIMILAR)
+    return Terms(
+        np.concatenate([known.places, close[columns] + sources.trained]),
+        np.concatenate([known.values, alike[rows, columns] * user.weights[rows]]),
+        np.concatenate([known.rows, rows]),
+    )
 
 
 def _best(places: np.ndarray, scores: np.ndarray, allowed: np.ndarray, count: int) -> np.ndarray:

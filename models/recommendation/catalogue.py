@@ -92,15 +92,27 @@ class Catalogue:
         order = order[self.published[order] != NO_TIME_US]
         return [order[self.kinds[order] == kind] for kind in range(len(ITEM_KINDS))]
 
+    @cached_property
+    def _since(self) -> list[np.ndarray]:
+        """For each kind, the negative times of :attr:`newest`: rising, to search in."""
+        return [-self.published[places] for places in self.newest]
+
+    def published_between(self, kind: int, first: int, last: int) -> np.ndarray:
+        """Places of the items of a kind that were published after ``first`` and up to ``last`` (microseconds),
+        the newest first.
+        """
+        times = self._since[kind]
+        return self.newest[kind][np.searchsorted(times, -last) : np.searchsorted(times, -first)]
+
     def items_of(self, author: int, most: int) -> np.ndarray:
         """Places of the newest items of an author (a code)."""
         order, starts = self.by_author
         return order[starts[author] : min(starts[author + 1], starts[author] + most)]
 
     def extended(self, rows: Sequence[Mapping[str, Any]]) -> Catalogue:
-        """This catalogue with ``rows`` (``id``, ``kind``, and maybe ``author_id``, ``text``, ``category``,
-        ``language``, ``published_us``, ``removed``): unknown ids are added at the end, of known ones it is only
-        taken over whether they were removed.
+        """A catalogue with ``rows`` (``id``, ``kind``, and maybe ``author_id``, ``text``, ``category``,
+        ``language``, ``published_us``, ``removed``): unknown ids are added at the end, of known ones only
+        whether they were removed is taken over.
         """
         told = {row["id"]: row for row in rows}
         fresh = [row for name, row in told.items() if name not in self.places]

@@ -38,7 +38,7 @@ def features(item: Mapping[str, Any]) -> list[int]:
 
 @dataclass(frozen=True)
 class ContentEncoder:
-    """Buckets (m,) int32 that say something, and (m, d) float32 what each adds to a vector, its weight in it."""
+    """Buckets (m,) int32 that say something, and (m, d) float32 what each adds to a vector."""
 
     known: np.ndarray
     directions: np.ndarray
@@ -88,7 +88,7 @@ def fit_content(items: Sequence[Mapping[str, Any]], seed: int) -> tuple[ContentE
 
 
 def _directions(scaled: Any, seed: int) -> np.ndarray:
-    """(m, d) directions of the columns of (n, m): singular vectors, or random ones where there is too little."""
+    """(m, d) directions of the columns of (n, m): singular vectors; random ones where there is too little."""
     rows, columns = scaled.shape
     if min(rows, columns) < FEWEST_FOR_SVD:
         rng = np.random.default_rng(_PROJECTION_SEED)
@@ -134,7 +134,7 @@ def _similar(block: np.ndarray) -> Neighbours:
 
 
 def _approximate(vectors: np.ndarray) -> Neighbours:
-    """By usearch's HNSW (Malkov and Yashunin 2018); one thread, so that the same vectors give the same graph."""
+    """By usearch's HNSW (Malkov and Yashunin 2018); by one thread, so that equal vectors give equal graphs."""
     from usearch.index import Index
 
     index = Index(ndim=vectors.shape[1], metric="cos", dtype="f16")

@@ -81,10 +81,9 @@ def evaluate(
 def lists_of(predictor: RecommendationPredictor, test: pa.Table) -> Lists:
     """What the predictor recommends, exactly as it is asked in service."""
     places = np.full((test.num_rows, TOP), -1, np.int64)
-    known = predictor.catalogue.places
-    answers = (predictor.recommend_ids(question) for question in questions_of(test, TOP))
-    for row, answer in enumerate(answers):
-        places[row, : len(answer)] = [known[name] for name in answer]
+    for row, question in enumerate(questions_of(test, TOP)):
+        found = predictor.choose(question).places
+        places[row, : len(found)] = found
     return _lists(predictor, places, test)
 
 
@@ -93,8 +92,10 @@ def popular_lists(predictor: RecommendationPredictor, test: pa.Table) -> Lists:
     places = np.full((test.num_rows, TOP), -1, np.int64)
     catalogue = predictor.catalogue
     kinds = test["item_kind"].to_pylist()
+    excluded = test["exclude"].to_pylist()
     for row, history in enumerate(test["history_items"].to_pylist()):
-        seen = {catalogue.places[name] for name in history if name in catalogue.places}
+        out = (*history, *(excluded[row] or ()))
+        seen = {catalogue.places[name] for name in out if name in catalogue.places}
         ranked = catalogue.popular[ITEM_KINDS.index(kinds[row])]
         head = [place for place in ranked[: TOP + len(seen)].tolist() if place not in seen][:TOP]
         places[row, : len(head)] = head
@@ -136,18 +137,19 @@ def _columns(predictor: RecommendationPredictor, lists: Lists) -> dict[str, tupl
     rank[np.argsort(catalogue.popularity, kind="stable")] = np.linspace(0, 1, len(catalogue))
     users = max(int(predictor.facts.get("users", 0)), 1)
     surprise = -np.log2((catalogue.users + 1.0) / (users + 1.0))
-    columns = {
+    columns: dict[str, tuple[np.ndarray, np.ndarray]] = {
         "ndcg_at_20": (lists.ndcg, all_of_them),
         "recall_at_20": (lists.recall, all_of_them),
-        "hit_rate": (lists.hits.any(axis=1) * 1.0, all_of_them),
+        "hit_rate": (np.asarray(lists.hits.any(axis=1), np.float64), all_of_them),
         "diversity": _diversity(predictor.sources.vectors, lists.places),
-        "novelty": (_mean(surprise, lists.places), filled * 1.0),
-        "popularity_bias": (_mean(rank, lists.places), filled * 1.0),
+        "novelty": (_mean(surprise, lists.places), np.asarray(filled, np.float64)),
+        "popularity_bias": (_mean(rank, lists.places), np.asarray(filled, np.float64)),
     }
     for name, first, end in SEGMENTS:
-        inside = (lists.known >= first) & (lists.known < (np.inf if end is None else end))
-        columns[f"recall_at_20_{name}"] = (lists.recall * inside, inside * 1.0)
-        columns[f"ndcg_at_20_{name}"] = (lists.ndcg * inside, inside * 1.0)
+        known = lists.known
+        inside = np.asarray((known >= first) & (known < (np.inf if end is None else end)), np.float64)
+        columns[f"recall_at_20_{name}"] = (lists.recall * inside, inside)
+        columns[f"ndcg_at_20_{name}"] = (lists.ndcg * inside, inside)
     return columns
 
 

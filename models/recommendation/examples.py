@@ -16,7 +16,7 @@ from models.recommendation.options import RecommendationOptions
 from models.recommendation.questions import interactions_of, questions
 from models.recommendation.schema import EXAMPLE_SCHEMA, ITEM, ITEM_FIELDS
 
-#: Where interactions have no time, those of the training file are of this moment, and later roles' later.
+#: Where interactions have no time, they are all of this moment, and those of a test file of a day later.
 NO_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 #: More interactions of one user in a day than this are those of a machine: an admin looks at them first.
 INHUMAN = 3_000
@@ -76,7 +76,7 @@ def examples_from_rows(rows: Mapping[str, pa.Table], options: RecommendationOpti
     nothing has a time, any tenth.
     """
     roles = [role for role in (TRAIN, VALID, TEST) if role in rows]
-    examples = {role: _from_file(rows[role], role, number) for number, role in enumerate(roles)}
+    examples = {role: _from_file(rows[role], role) for role in roles}
     if VALID not in examples:
         examples[TRAIN], examples[VALID] = _hold_out(examples[TRAIN])
     known = pa.concat_tables([examples[TRAIN], examples[VALID]])
@@ -86,10 +86,10 @@ def examples_from_rows(rows: Mapping[str, pa.Table], options: RecommendationOpti
     return examples
 
 
-def _from_file(rows: pa.Table, role: str, number: int) -> pa.Table:
+def _from_file(rows: pa.Table, role: str) -> pa.Table:
     count = rows.num_rows
     moments = _column(rows, "at", TIME)
-    instead = pa.scalar(NO_TIME + timedelta(days=number), TIME)
+    instead = pa.scalar(NO_TIME + timedelta(days=int(role == TEST)), TIME)
     at = pc.coalesce(moments, instead)
     keys = pa.array([f"{role}-{place}" for place in range(count)], pa.string())
     events = conform(

@@ -90,8 +90,7 @@ def load(files: Mapping[str, bytes]) -> RecommendationPredictor:
         catalogue = Catalogue(
             ids=tuple(listed["ids"]),
             titles=tuple(listed["titles"]),
-            **{name: arrays[name] for name in _COLUMNS},
-            **{name: Names(tuple(listed[name])) for name in _NAMES},
+            **_catalogue_columns(arrays, listed),
         )
         sources = Sources(
             catalogue,
@@ -107,6 +106,11 @@ def load(files: Mapping[str, bytes]) -> RecommendationPredictor:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a damaged file makes of itself, it is no model
         raise ModelInvalid(f"The files are no recommender: {error!r}.") from None
+
+
+def _catalogue_columns(arrays: Mapping[str, np.ndarray], listed: Mapping[str, Any]) -> dict[str, Any]:
+    columns = {name: arrays[name] for name in _COLUMNS}
+    return {**columns, **{name: Names(tuple(listed[name])) for name in _NAMES}}
 
 
 def _check(facts: Mapping[str, Any], files: Mapping[str, bytes]) -> None:

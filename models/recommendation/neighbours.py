@@ -1,6 +1,6 @@
 """Related items of each item with their strengths, and what they add up to for a history.
 
-A linear item model: the score of item i for a user is the sum over the history of ``weight[j] * strength[j, i]``.
+A linear item model: the score of item i for a user is the sum over the history of `weight[j] * strength[j, i]`.
 A new interaction is one more row in that sum, so that nothing needs to be trained again for it, and what a
 score is made of can be told item by item.
 """
@@ -77,6 +77,8 @@ def sums(places: np.ndarray, values: np.ndarray, items: int) -> tuple[np.ndarray
         values: what each adds.
         items: how many places there are.
     """
+    if not len(places):
+        return np.zeros(0, np.int64), np.zeros(0)
     if items <= DENSE_ITEMS:
         total = np.bincount(places, weights=values, minlength=items)
         found = np.flatnonzero(total > 0)

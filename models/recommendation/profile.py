@@ -47,8 +47,8 @@ def profile(question: Question, catalogue: Catalogue, options: RecommendationOpt
     """The profile of whoever asks, out of what they did up to the moment of the question.
 
     An interaction's age is that before the user's newest one: somebody who comes back after a year finds their
-    taste again. Several interactions with one item add up; one that was skipped more than liked is only not to come back.
-    Follows of an author count for the author, and for the author as an item.
+    taste again. Several interactions with one item add up; one that was skipped more than liked is only not to
+    come back. Follows of an author count for the author, and for the author as an item.
     """
     history = _known(question, options)
     newest = max((one[2] for one in history), default=0)

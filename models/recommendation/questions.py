@@ -62,7 +62,8 @@ def questions(
         known: all rows known before: items that occur nowhere in them cannot be found by anybody.
         options: weights, and how long a history is.
         at_us: moment of the questions, in microseconds since 1970. None: each user's own, just before the first
-            of their interactions of the time after; whatever they did before then counts as seen.
+            of their interactions of the time after; whatever they did before then counts as seen, and is
+            excluded from the answers.
         split: value of the column of that name.
         most: how many users.
     """
@@ -72,7 +73,9 @@ def questions(
     wanted = wanted.select(["user_id", "item_id", "item_kind", "at"])
     wanted = wanted.filter(pc.is_in(wanted["item_id"], value_set=pc.unique(known["item_id"].combine_chunks())))
     since = -np.inf if at_us is None else at_us - options.seen.total_seconds() * 1e6
-    wanted = _not_seen(wanted, before, since)
+    seen = _seen(before, since)
+    if seen.num_rows:
+        wanted = wanted.join(seen, ["user_id", "item_id"], join_type="left anti", use_threads=False)
     users = _chosen(wanted, most)
     wanted = wanted.filter(pc.is_in(wanted["user_id"], value_set=users))
     if not wanted.num_rows:
@@ -82,14 +85,17 @@ def questions(
         [("item_id", "distinct"), ("at", "min")]
     )
     asked = asked.sort_by([("user_id", "ascending"), ("item_kind", "ascending")])
-    rows = [histories.of(user) for user in asked["user_id"].to_pylist()]
+    names = asked["user_id"].to_pylist()
+    rows = [histories.of(user) for user in names]
     count = asked.num_rows
+    exclude = _by_user(seen, users) if at_us is None else {}
     return pa.table(
         {
             "user_id": asked["user_id"],
             "at": asked["at_min"] if at_us is None else pa.repeat(pa.scalar(at_us), count).cast(TIME),
             "item_kind": asked["item_kind"],
             **{name: pa.array([row[name] for row in rows], QUESTION_SCHEMA.field(name).type) for name in _KEPT},
+            "exclude": pa.array([exclude.get(user) for user in names], pa.list_(pa.string())),
             "region": pa.array([row["region"] for row in rows], pa.string()),
             "language": pa.nulls(count, pa.string()),
             "category": pa.nulls(count, pa.string()),
@@ -142,14 +148,17 @@ def kind_codes(kinds: Any) -> np.ndarray:
     return np.asarray(pc.index_in(kinds.combine_chunks(), value_set=pa.array(KINDS)).to_numpy(False))
 
 
-def _not_seen(wanted: pa.Table, before: pa.Table, since_us: float) -> pa.Table:
+def _seen(before: pa.Table, since_us: float) -> pa.Table:
+    """Users and what they have seen since then, each pair once."""
     recent = take_rows(before, before["at"].cast(pa.int64()).to_numpy() > since_us)
-    seen = recent.select(["user_id", "item_id"]).group_by(["user_id", "item_id"]).aggregate([])
-    return (
-        wanted.join(seen, ["user_id", "item_id"], join_type="left anti", use_threads=False)
-        if seen.num_rows
-        else wanted
-    )
+    pairs = recent.select(["user_id", "item_id"])
+    return pairs.group_by(["user_id", "item_id"], use_threads=False).aggregate([])
+
+
+def _by_user(seen: pa.Table, users: pa.Array) -> dict[str, list[str]]:
+    theirs = seen.filter(pc.is_in(seen["user_id"], value_set=users))
+    lists = theirs.group_by("user_id", use_threads=False).aggregate([("item_id", "list")])
+    return dict(zip(lists["user_id"].to_pylist(), lists["item_id_list"].to_pylist(), strict=True))
 
 
 def _chosen(wanted: pa.Table, most: int) -> pa.Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 from models.recommendation.question import COLLABORATIVE, CONTENT, EXPLORATION, FOLLOWED, POPULAR, TRENDING
@@ -10,6 +11,8 @@ from models.recommendation.question import COLLABORATIVE, CONTENT, EXPLORATION, 
 #: Where an item comes from that nothing is known of; only ``rank`` is asked about such.
 UNKNOWN = "unknown"
 LONGEST_TITLE = 80
+#: Sentences that are kept: those of a list are made while somebody waits.
+REMEMBERED = 16_384
 #: What the user did to the item that another one is recommended because of.
 DID = {
     "view": "watched",
@@ -35,6 +38,7 @@ class _Facts(NamedTuple):
     place: str | None
 
 
+@lru_cache(maxsize=REMEMBERED)
 def reason(
     source: str,
     *,

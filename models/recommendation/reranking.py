@@ -22,6 +22,8 @@ from models.splits import bucket
 
 #: More questions than this teach no more, and fewer with a find teach nothing.
 MOST_QUESTIONS, FEWEST_QUESTIONS = 4_000, 200
+#: Fewer cells than this are done sooner by one thread, above all on a busy machine.
+MANY_CELLS = 20_000_000
 _HALVES_SALT = "recommendation re-ranker"
 _DISCOUNT = 1 / np.log2(np.arange(2, TOP + 2))
 
@@ -80,8 +82,9 @@ def _lessons(predictor: RecommendationPredictor, questions: pa.Table) -> list[Le
 def _grow(lessons: list[Lesson], params: Mapping[str, Any], seed: int) -> Any:
     import lightgbm
 
+    matrix = np.concatenate([one.matrix for one in lessons])
     data = lightgbm.Dataset(
-        np.concatenate([one.matrix for one in lessons]),
+        matrix,
         np.concatenate([one.finds for one in lessons]).astype(np.int32),
         group=[len(one.finds) for one in lessons],
         feature_name=list(FEATURES),
@@ -92,6 +95,7 @@ def _grow(lessons: list[Lesson], params: Mapping[str, Any], seed: int) -> Any:
         "objective": "lambdarank",
         "lambdarank_truncation_level": TOP + 5,
         "seed": seed,
+        "num_threads": 1 if matrix.size < MANY_CELLS else 0,
         "deterministic": True,
         "force_row_wise": True,
         "verbosity": -1,

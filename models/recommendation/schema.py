@@ -51,6 +51,7 @@ QUESTION_SCHEMA = pa.schema(
         pa.field("history_kinds", pa.list_(pa.string()), nullable=False),
         pa.field("history_at", pa.list_(pa.int64()), nullable=False),
         pa.field("history_shares", pa.list_(pa.float32()), nullable=False),
+        pa.field("exclude", pa.list_(pa.string())),
         pa.field("region", pa.string()),
         pa.field("language", pa.string()),
         pa.field("category", pa.string()),

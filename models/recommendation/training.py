@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from config.errors import TrainingError
 from models.columns import epoch_us
@@ -90,7 +91,8 @@ def _fitted(
         content=similar_items(vectors),
         vectors=vectors,
     )
-    known = {**facts, "users": len(world.users)}
+    newest = pc.max(interactions_of(examples)["at"].cast(pa.int64())).as_py()
+    known = {**facts, "users": len(world.users), "until_us": newest}
     return RecommendationPredictor(sources, encoder, Ranker(options.mix, ranker), options, known)
 
 

@@ -25,8 +25,8 @@ from tests.integration.flows.conftest import PREFECT_SOCKETS
 
 pytestmark = PREFECT_SOCKETS
 NAMES = [
-    "build-datasets-monthly", "collect-daily", "refresh-trending", "retrain-ctr", "retrain-face",
-    "retrain-viral",
+    "build-datasets-monthly", "collect-daily", "refresh-recommendations", "refresh-trending", "retrain-ctr",
+    "retrain-face", "retrain-recommendation", "retrain-viral",
 ]  # fmt: skip
 
 

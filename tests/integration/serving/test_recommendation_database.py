@@ -15,9 +15,10 @@ import pytest
 from sqlalchemy import Engine, text
 
 from config.settings import Settings
+from models.recommendation.reading import moment_us
 from serving.model_slot import ServedModel
 from serving.recommendation_app import RecommendationService
-from serving.recommendation_database import RecommendationDatabase, microseconds
+from serving.recommendation_database import RecommendationDatabase
 from serving.recommendation_store import from_line
 from serving.runtime import ServiceRuntime
 from storage.events import insert_events
@@ -251,8 +252,8 @@ def test_the_precise_moments_of_a_history_are_kept(settings: Settings, engine: E
         (one,) = database.histories(["u1", "u2"])["u1"]
     finally:
         database.close()
-    assert one == ("v1", "view", microseconds(at), 0.25)
-    assert microseconds(at) % 1_000_000 == 123457
+    assert one == ("v1", "view", moment_us(at), 0.25)
+    assert moment_us(at) % 1_000_000 == 123457
 
 
 def test_who_acted_is_told_once_however_transactions_overlap(engine: Engine) -> None:

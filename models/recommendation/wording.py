@@ -1,0 +1,106 @@
+"""A list as it is answered: each item with its score, where it came from, and why, in a sentence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from models.recommendation.candidates import Pool
+from models.recommendation.catalogue import Catalogue
+from models.recommendation.profile import Profile
+from models.recommendation.question import (
+    COLLABORATIVE,
+    CONTENT,
+    EXPLORATION,
+    FOLLOWED,
+    ITEM_KINDS,
+    POPULAR,
+    TRENDING,
+)
+from models.recommendation.reasons import UNKNOWN, reason
+from models.recommendation.selecting import Chosen
+
+Answer = dict[str, Any]
+_SOURCES = (COLLABORATIVE, CONTENT, TRENDING, FOLLOWED)
+
+
+def answers(chosen: Chosen, catalogue: Catalogue, mix: tuple[float, float, float]) -> list[Answer]:
+    """Each item: ``id``, ``kind``, ``score``, ``source``, ``reason``, ``because`` (the item of the history that
+    speaks most for it, and what was done to it; or None) and ``author_id``.
+    """
+    pool, user, items = chosen.pool, chosen.user, len(catalogue)
+    sources = _sources(pool, chosen.rows, mix)
+    terms = {COLLABORATIVE: pool.collaborative_terms, CONTENT: pool.content_terms}
+    told = {
+        source: those.best_row(chosen.places, items) for source, those in terms.items() if source in sources
+    }
+    return [
+        _answer(place, score, source, told.get(source, {}).get(place), user, catalogue)
+        for place, score, source in zip(chosen.places.tolist(), chosen.scores.tolist(), sources, strict=True)
+    ]
+
+
+def as_similar(answer: Answer, title: str) -> Answer:
+    """An answer about what is similar to an item with that title: nobody has liked it."""
+    why = (
+        f'liked by the same people as "{title}"'
+        if answer["source"] == COLLABORATIVE
+        else f'similar to "{title}"'
+    )
+    return {**answer, "reason": why, "because": None}
+
+
+def unknown(item_id: str) -> Answer:
+    """The answer about an item of which nothing is known."""
+    return {
+        "id": item_id,
+        "kind": None,
+        "score": None,
+        "source": UNKNOWN,
+        "reason": reason(UNKNOWN),
+        "because": None,
+        "author_id": None,
+    }
+
+
+def _sources(pool: Pool, rows: np.ndarray, mix: tuple[float, float, float]) -> list[str]:
+    """Where each came from: the source that gives it most. Rows of -1 were explored."""
+    parts = np.stack(
+        [
+            mix[0] * pool.collaborative[rows],
+            mix[1] * pool.content[rows],
+            mix[2] * pool.trend[rows],
+            mix[2] * pool.fresh[rows],
+        ]
+    ) if len(pool) else np.zeros((len(_SOURCES), len(rows)))  # fmt: skip
+    most, any_of = parts.argmax(axis=0).tolist(), (parts.max(axis=0) > 0).tolist()
+    return [
+        EXPLORATION if row < 0 else _SOURCES[best] if some else POPULAR
+        for row, best, some in zip(rows.tolist(), most, any_of, strict=True)
+    ]
+
+
+def _answer(place: int, score: float, source: str, row: int | None, user: Profile, names: Catalogue) -> Answer:
+    because = title = kind = None
+    if row is not None:
+        origin, kind = int(user.places[row]), user.kinds[row]
+        because = {"item_id": names.ids[origin], "kind": kind}
+        title = names.titles[origin] or names.ids[origin]
+    author = names.author_names.value(names.authors[place])
+    return {
+        "id": names.ids[place],
+        "kind": ITEM_KINDS[names.kinds[place]],
+        "score": score,
+        "source": source,
+        "reason": reason(
+            source,
+            kind=kind,
+            title=title,
+            author=author if source == FOLLOWED else None,
+            category=names.category_names.value(names.categories[place]),
+            language=names.language_names.value(names.languages[place]),
+        ),
+        "because": because,
+        "author_id": author,
+    }
