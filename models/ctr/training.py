@@ -7,7 +7,6 @@ predictions the calibration is fitted on. What is kept in the end is fitted on a
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +27,7 @@ from models.ctr.predictor import CtrPredictor
 from models.ctr.spread import PRIOR_PHI, PRIOR_RATE, Spread, fit_spread, sigmoid
 from models.ctr.text import FIELDS, TextScores
 from models.ctr.text_fit import fit_text, text_matrix
+from models.fit_facts import chosen_params, library_versions
 
 FOLDS = 5
 #: With fewer rows no words are weighed, and no trees grown: the base rate and ids is all that they can carry.
@@ -81,7 +81,7 @@ def fit(
     Raises:
         TrainingError: too few rows, an unknown parameter, or LightGBM refuses a value.
     """
-    chosen = _parameters(params)
+    chosen = chosen_params("ctr", DEFAULT_PARAMS, params)
     rows = _rows(pa.concat_tables([train, valid]), options)
     text = _design(rows)
     matrix = _held_out_features(rows, text)
@@ -97,7 +97,7 @@ def fit(
         "base_rate": _base_rate(rows),
         "params": chosen,
         "seed": seed,
-        "libraries": _libraries(),
+        "libraries": library_versions("lightgbm", "numpy", "scipy"),
     }
     return CtrPredictor(trees, linear, _fitted(rows, text, everything), calibration, options, facts)
 
@@ -261,25 +261,3 @@ def _grow(
         return lightgbm.train(settings, data, num_boost_round=trees)
     except (lightgbm.basic.LightGBMError, TypeError, ValueError) as error:
         raise TrainingError(f"LightGBM refuses to train: {error}.", hint="Check the parameters.") from None
-
-
-def _parameters(params: Mapping[str, Any]) -> dict[str, Any]:
-    unknown = sorted(set(params) - set(DEFAULT_PARAMS))
-    if unknown:
-        raise TrainingError(
-            f"The ctr family has no parameter {', '.join(unknown)}.",
-            hint=f"There are: {', '.join(DEFAULT_PARAMS)}.",
-        )
-    return {**DEFAULT_PARAMS, **params}
-
-
-def _libraries() -> dict[str, str]:
-    import lightgbm
-    import scipy
-
-    return {
-        "python": platform.python_version(),
-        "lightgbm": lightgbm.__version__,
-        "numpy": np.__version__,
-        "scipy": scipy.__version__,
-    }

@@ -157,8 +157,8 @@ class RecommendationPredictor:
         return to_files(self)
 
     def _trends(self, board: Board, at_us: int) -> Trends:
-        """The board's trends at this predictor's places: made once for each board. Without any, those of the end
-        of the training, at a moment when they still stand: not before, and not when they are over.
+        """The board's trends at this predictor's places: made once for each board. Without any, those of the
+        end of the training, at a moment when they still stand: not before, and not when they are over.
         """
         if not board.trending:
             until = self.facts.get("until_us")

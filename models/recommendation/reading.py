@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import calendar
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,12 +12,13 @@ from models.recommendation.question import Interaction
 BEFORE_VERSION = timedelta(days=4)
 #: So many items that changed since then are told to a version, the last changed first.
 LIVE_ITEMS = 50_000
+_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 _TOLD = ("id", "kind", "author_id", "text", "tags", "category", "language")
 
 
 def moment_us(at: datetime) -> int:
     """Microseconds since 1970, UTC; exact, which a float's would not be."""
-    return calendar.timegm(at.astimezone(UTC).utctimetuple()) * 1_000_000 + at.microsecond
+    return (at - _EPOCH) // _MICROSECOND
 
 
 def described(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,16 +6,15 @@ fitted on all rows.
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from config.errors import TrainingError
 from models.columns import epoch_us
+from models.fit_facts import chosen_params, library_versions
 from models.recommendation.candidates import Sources
 from models.recommendation.collaborative import fit_collaborative
 from models.recommendation.content import fit_content, similar_items
@@ -50,7 +49,7 @@ def fit(
     Raises:
         TrainingError: there are no interactions, an unknown parameter, or LightGBM refuses a value.
     """
-    chosen = _parameters(params)
+    chosen = chosen_params("recommendation", DEFAULT_PARAMS, params)
     everything = pa.concat_tables([train, valid])
     if not interactions_of(everything).num_rows:
         raise TrainingError("There are no interactions to learn from.", hint="Send events, or import some.")
@@ -61,7 +60,7 @@ def fit(
         "reranker": learned.facts,
         "params": chosen,
         "seed": seed,
-        "libraries": _libraries(),
+        "libraries": library_versions("lightgbm", "numpy", "scipy"),
     }
     return _fitted(everything, options, learned.text, facts, seed)
 
@@ -94,25 +93,3 @@ def _fitted(
     newest = pc.max(interactions_of(examples)["at"].cast(pa.int64())).as_py()
     known = {**facts, "users": len(world.users), "until_us": newest}
     return RecommendationPredictor(sources, encoder, Ranker(options.mix, ranker), options, known)
-
-
-def _parameters(params: Mapping[str, Any]) -> dict[str, Any]:
-    unknown = sorted(set(params) - set(DEFAULT_PARAMS))
-    if unknown:
-        raise TrainingError(
-            f"The recommendation family has no parameter {', '.join(unknown)}.",
-            hint=f"There are: {', '.join(DEFAULT_PARAMS)}.",
-        )
-    return {**DEFAULT_PARAMS, **params}
-
-
-def _libraries() -> dict[str, str]:
-    import lightgbm
-    import scipy
-
-    return {
-        "python": platform.python_version(),
-        "lightgbm": lightgbm.__version__,
-        "numpy": np.__version__,
-        "scipy": scipy.__version__,
-    }

@@ -10,7 +10,6 @@ Each row is shown twice: as it is, and with parts of it hidden (:mod:`models.vir
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +18,7 @@ import pyarrow as pa
 
 from config.errors import TrainingError
 from models.columns import epoch_us
+from models.fit_facts import chosen_params, library_versions
 from models.viral.calibration import Calibration, fit_calibration, growth_target
 from models.viral.features import FEATURES, feature_matrix
 from models.viral.labels import class_index
@@ -65,7 +65,7 @@ def fit(
     """
     _check_rows("training", train)
     _check_rows("validation", valid)
-    chosen = _parameters(params)
+    chosen = chosen_params("viral", DEFAULT_PARAMS, params)
     rows = pa.concat_tables([train, valid])
     folds = _folds(rows)
     classes = _classes(rows, options)
@@ -87,7 +87,7 @@ def fit(
         "seed": seed,
         "class_counts": _counts(classes, options),
         "no_growth": _transitions(rows, classes, options),
-        "libraries": _libraries(),
+        "libraries": library_versions("lightgbm", "numpy"),
     }
     return ViralPredictor(trees, calibrations, options, facts)
 
@@ -165,16 +165,6 @@ def _folds(rows: pa.Table) -> np.ndarray:
     return rank[videos] % FOLDS
 
 
-def _parameters(params: Mapping[str, Any]) -> dict[str, Any]:
-    unknown = sorted(set(params) - set(DEFAULT_PARAMS))
-    if unknown:
-        raise TrainingError(
-            f"The viral family has no parameter {', '.join(unknown)}.",
-            hint=f"There are: {', '.join(DEFAULT_PARAMS)}.",
-        )
-    return {**DEFAULT_PARAMS, **params}
-
-
 def _check_rows(name: str, rows: pa.Table) -> None:
     if rows.num_rows < FEWEST_ROWS:
         raise TrainingError(
@@ -206,13 +196,3 @@ def _slip(train: pa.Table, classes: np.ndarray, options: ViralOptions) -> float:
     """The chance that a class falls, which only a recount can do; never quite zero."""
     fell = int((classes < class_index(train["views"].to_numpy(), options)).sum())
     return (fell + 0.5) / (train.num_rows + 1.0)
-
-
-def _libraries() -> dict[str, str]:
-    import lightgbm
-
-    return {
-        "python": platform.python_version(),
-        "lightgbm": lightgbm.__version__,
-        "numpy": np.__version__,
-    }
