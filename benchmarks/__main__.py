@@ -34,6 +34,8 @@ BENCHMARKS = {
     "face_storage": "versions of the face family",
     "face_serving": "the face service over HTTP",
     "trending": "what trends: a tick over 10 M events, and directions on real trends",
+    "recommendation": "the recommendation family: lists on real interactions beside other recommenders",
+    "recommendation_cold": "the recommendation family: users and items of whom nothing is known",
     "recommendation_serving": "the recommendation service over HTTP, uncached and cached",
     "events": "events over HTTP, from the request to the table",
     "verify": "the verify page with 100,000 candidates",

@@ -114,9 +114,9 @@ RIVALS: dict[str, Rival] = {
     "implicit ALS": Rival(
         als,
         [
-            {"factors": 128, "regularization": 0.1, "alpha": 10.0},
             {"factors": 128, "regularization": 3.0, "alpha": 10.0},
-            {"factors": 256, "regularization": 3.0, "alpha": 10.0},
+            {"factors": 128, "regularization": 10.0, "alpha": 10.0},
+            {"factors": 256, "regularization": 10.0, "alpha": 10.0},
         ],
     ),
     "EASE": Rival(ease, [{"penalty": 50.0}, {"penalty": 200.0}, {"penalty": 500.0}]),

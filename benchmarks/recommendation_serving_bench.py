@@ -29,7 +29,9 @@ from config.settings import Settings, load_settings
 from local.postgres import PostgresCluster
 
 PATH = "/api/v1/recommend"
-USERS, LONGEST, FACTORS, SECONDS, SEED = 2000, 200, 64, 3.0, 7
+#: As many factors as implicit fits unless it is told otherwise.
+FACTORS = 100
+USERS, LONGEST, SECONDS, SEED = 2000, 200, 3.0, 7
 
 
 def run() -> list[dict[str, Any]]:

@@ -189,8 +189,9 @@ def _print_metrics(result: FileEvaluation) -> None:
     )
     for name, found in result.comparisons.items():
         verdict = "better beyond chance" if found.better else "not better beyond chance"
+        loss = result.loss[:1].upper() + result.loss[1:]
         say(
-            f"{result.loss[:1].upper()}{result.loss[1:]} below {_NAMES.get(name, name)} by {_rounded(found.difference)} "
+            f"{loss} below {_NAMES.get(name, name)} by {_rounded(found.difference)} "
             f"[{_rounded(found.low)}, {_rounded(found.high)}]: {verdict}."
         )
 

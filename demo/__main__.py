@@ -14,6 +14,13 @@ from demo.ctr_world import CtrSize
 from demo.face_story import ask_face, import_photos, retrain_face, verify
 from demo.photos import PhotoSize
 from demo.progress import Steps
+from demo.recommendation_story import (
+    import_feed,
+    recommend_and_act,
+    refresh,
+    retrain_recommendation,
+    roll_out,
+)
 from demo.story import QUESTION, ask, build, collect, import_world, retrain, start
 from demo.tour import print_tour
 from demo.world import WorldSize
@@ -24,7 +31,7 @@ def main() -> int:
     console = Console()
     as_of, size, photos, clicks = datetime.now(UTC).date(), WorldSize(), PhotoSize(), CtrSize()
     console.print("[bold]Assay[/bold]: from collected predictions to a served production version\n")
-    steps = Steps(console, 14)
+    steps = Steps(console, 19)
     try:
         with steps.step("Start the platform") as progress:
             settings = start(load_settings(), progress)
@@ -32,6 +39,8 @@ def main() -> int:
             progress.done(import_world(settings, as_of, size))
         with steps.step("Load the clicks on three months of clips") as progress:
             progress.done(import_clicks(settings, as_of, clicks))
+        with steps.step("Load four weeks of a feed") as progress:
+            feed = import_feed(settings, datetime.now(UTC), progress)
         with steps.step("Upload the sample photos, and a gold set") as progress:
             import_photos(settings, as_of, photos, progress)
         with steps.step("Collect the past days") as progress:
@@ -44,6 +53,8 @@ def main() -> int:
             version = retrain(settings, progress)
         with steps.step("Retrain ctr, and promote it if it is better") as progress:
             ctr = retrain_ctr(settings, progress)
+        with steps.step("Retrain recommendation, and promote it if it is better") as progress:
+            recommender = retrain_recommendation(settings, progress)
         with steps.step("Retrain face, and promote it if it is better") as progress:
             face = retrain_face(settings, progress)
         with steps.step("Ask viral's version in production about a video") as progress:
@@ -57,6 +68,12 @@ def main() -> int:
             )
         with steps.step("Run an experiment on 900 visitors") as progress:
             run_experiment(settings, progress)
+        with steps.step("Find what trends, and make lists ahead") as progress:
+            refresh(settings, feed, progress)
+        with steps.step("Ask recommendation for a list") as progress:
+            recommend_and_act(settings, recommender, feed, progress)
+        with steps.step("Roll the model out to half of the people") as progress:
+            roll_out(settings, feed, progress)
         with steps.step("Ask face's about a photo") as progress:
             drawn, style = ask_face(settings, face)
             said = f"{style['class']} ({style['confidence']:.0%}) by version {style['model_version']}"
@@ -64,7 +81,7 @@ def main() -> int:
     except AssayError as error:
         console.print(f"[red]{error}[/red]")
         return 2
-    print_tour(console, settings, QUESTION, answer, versions, steps.seconds)
+    print_tour(console, settings, QUESTION, answer, versions, feed.user, steps.seconds)
     return 0
 
 

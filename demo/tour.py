@@ -19,6 +19,7 @@ def print_tour(
     question: Mapping[str, Any],
     answer: Mapping[str, Any],
     versions: Sequence[str],
+    viewer: str,
     seconds: float,
 ) -> None:
     """Print the tour.
@@ -29,6 +30,7 @@ def print_tour(
         question: what the service was asked.
         answer: what it answered.
         versions: names of the dataset versions that were built, oldest first.
+        viewer: somebody whom something can be recommended to.
         seconds: how long the demo took.
     """
     places = Table(box=None, show_header=False, pad_edge=False)
@@ -42,6 +44,8 @@ def print_tour(
     places.add_row("admin pages", admin, f"verify, datasets, models, runs; log in as {settings.admin_user}")
     places.add_row("viral service", f"{service}/docs", "try it in the browser")
     places.add_row("CTR service", f"http://127.0.0.1:{settings.ctr_port}/docs", "clicks, and experiments")
+    feed = f"http://127.0.0.1:{settings.recommendation_port}/docs"
+    places.add_row("recommendation", feed, "lists with reasons, events, what trends")
     places.add_row("face service", f"http://127.0.0.1:{settings.face_port}/docs", "the same for photos")
     places.add_row("secrets", str(settings.home / "secrets.env"), "the admin's password, the API key")
     console.print()
@@ -62,11 +66,15 @@ def print_tour(
     tries.add_row("assay status", "health, address, uptime and memory of each part")
     tries.add_row(f"open {admin}/verify/face", "verify the photos of the last days")
     tries.add_row(f"open {admin}/experiments", "watch an experiment, and conclude it")
+    tries.add_row(f"open {admin}/recommendation", "roll a flag out, see what trends and what somebody gets")
     tries.add_row("assay models list viral", "the versions and their figures")
     tries.add_row(f"assay datasets diff {' '.join(versions)}", "what the newest month brought")
     tries.add_row("assay train viral", "a challenger against the version in production")
     tries.add_row("assay predict viral views=150000 likes=12000", "ask a service from the shell")
     tries.add_row(f"assay predict face {settings.home}/demo/gold/Sunny/000.jpg", "the other one")
+    tries.add_row(f"assay predict recommendation user_id={viewer}", "a list, and why each item is in it")
+    tries.add_row("assay trending", "what rises and falls")
+    tries.add_row("assay flags list", "for how many of the users what is on")
     tries.add_row("assay experiments stats demo-thumbnails", "what an honest statistician says")
     tries.add_row("assay down", f"stop everything; the data stays in {settings.home}")
     console.print(Panel(tries, title="What to try next (. .venv/bin/activate first)", title_align="left"))

@@ -32,6 +32,6 @@ async def refresh_recommendations(
         skipped = no_lists_summary(reason)
         publish_report("refresh-recommendations", no_lists_report(reason), skipped)
         return Completed(name="Skipped", message=reason, data=skipped)
-    summary = refresh_lists(champion, user_ids, item_kinds or ["video"], count)
+    summary = refresh_lists(champion, user_ids or None, item_kinds or ["video"], count)
     publish_report("refresh-recommendations", recommendations_report(summary), summary)
     return summary

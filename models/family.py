@@ -153,6 +153,8 @@ class Family:
             ``evaluate`` get a :class:`RowStream` for each role, ``fit`` takes one more argument, ``context``
             (:class:`models.training_context.TrainingContext`), and ``collect`` may give batches one by one.
         person: the column that names whose data a row is; ``assay forget user`` removes by it.
+        about: the column that names an item that a row is about; with a person go the rows of others about the
+            person, and about items that the person made.
         gate_metric: the metric that has a floor in the gate (``Settings.gate_floors``).
         target: whether the label is what the model learns; False: it is for counts alone, and may be one only.
         refresh: retraining first builds the versions of the running month, up to the day before.
@@ -191,6 +193,7 @@ class Family:
     facts: Callable[[pa.RecordBatch, Any], list[CandidateFacts]] | None = None
     heavy: tuple[str, ...] = ()
     person: str | None = None
+    about: str | None = None
     gate_metric: str = "accuracy"
     target: bool = True
     refresh: bool = False

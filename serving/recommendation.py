@@ -1,4 +1,4 @@
-"""The recommendation service for BentoML: ``python -m serving.run recommendation`` starts it, on its own port."""
+"""The recommendation service for BentoML: ``python -m serving.run recommendation`` starts it, on its port."""
 
 from __future__ import annotations
 

@@ -211,6 +211,13 @@ def owned_by(engine: Engine, family: str, person: str) -> Owned:
     return Owned(names, entities, shared=clips)
 
 
+def items_of(engine: Engine, person: str) -> frozenset[str]:
+    """Ids of the items that the person made."""
+    with transaction(engine) as connection, cursor(connection) as cur:
+        found = cur.execute("select id from items where author_id = %s", (person,))
+        return frozenset(name for (name,) in found)
+
+
 def count_rows(engine: Engine, person: str, traces: Sequence[Traces]) -> dict[str, int]:
     """How many rows of each table are the person's."""
     with transaction(engine) as connection, cursor(connection) as cur:

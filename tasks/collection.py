@@ -49,6 +49,9 @@ def publish_candidates(family_name: str, day: dt.date) -> dict[str, Any]:
         read = {name: sources[name].num_rows for name in sorted(_reported(sources))}
         dropped = _leave_out_forgotten(parts, family, sources) | dict(sources.pop("left_out", {}))
         examples = family.collect(sources, window, options)
+        if isinstance(examples, pa.Table) and family.about is not None:
+            whole, examples = examples.num_rows, _without_theirs(parts, family, examples)
+            dropped[FORGOTTEN] += whole - examples.num_rows
         flagged: Counter[str] = Counter()
         published = _publish(parts, family, day, _counted(_batches(examples), flagged), flagged)
         manifest = published.manifest
@@ -137,6 +140,23 @@ def _without_forgotten(table: pa.Table, person: str, parts: Platform) -> pa.Tabl
     if not erased:
         return table
     return table.filter(pc.invert(pc.is_in(table[person], value_set=pa.array(sorted(erased), pa.string()))))
+
+
+def _without_theirs(parts: Platform, family: Family, examples: pa.Table) -> pa.Table:
+    """``examples`` without those that are about forgotten people, or about what they made. What they did was left
+    out before, so that rows that name them as theirs describe what they made.
+    """
+    person, about = str(family.person), str(family.about)
+    people = {
+        name for column in (person, about) for name in pc.unique(examples[column].drop_null()).to_pylist()
+    }
+    erased = is_erased(parts.engine, parts.settings, sorted(people))
+    if not erased:
+        return examples
+    theirs = pc.is_in(examples[person], value_set=pa.array(sorted(erased), pa.string()))
+    things = erased | set(examples[about].filter(theirs).to_pylist())
+    gone = pc.or_(theirs, pc.is_in(examples[about], value_set=pa.array(sorted(things), pa.string())))
+    return examples.filter(pc.invert(gone))
 
 
 def _batches(examples: pa.Table | Iterator[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:

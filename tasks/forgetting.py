@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -25,7 +25,16 @@ from storage.datasets.eraser import Eraser
 from storage.datasets.erasing import INSTEAD, Holding, Whose
 from storage.erasure import keep_report, remember, rows_guard, subject_hash
 from storage.erasure_spools import concerns, count_lines, forget_lines
-from storage.erasure_tables import IN_PLACE, Traces, count_rows, delete_rows, names_of, owned_by, sweep_out
+from storage.erasure_tables import (
+    IN_PLACE,
+    Traces,
+    count_rows,
+    delete_rows,
+    items_of,
+    names_of,
+    owned_by,
+    sweep_out,
+)
 from storage.versions import record_version
 from tasks.platform import Platform
 
@@ -173,12 +182,13 @@ def _search_family(parts: Platform, family: Family, person: str) -> _Search:
         names = {_in_bucket(name, parts.settings) for name in names_of(parts.engine, family.name, person)}
     eraser = Eraser(parts.store, parts.datasets)
     columns = [family.key[0], family.entity]
-    whose = Whose(column, person, frozenset(names))
+    things = frozenset({person}) | items_of(parts.engine, person) if family.about else frozenset[str]()
+    whose = Whose(column, person, frozenset(names), family.about or "", things)
     holdings = eraser.holdings(family.name, whose, columns)
     rows = [value for same in holdings for one in same for value in one.values]
     found = {str(row[family.key[0]]) for row in rows}
     if not found <= names:
-        whose = Whose(column, person, frozenset(names | found))
+        whose = replace(whose, names=frozenset(names | found))
         holdings = eraser.holdings(family.name, whose, columns)
     entities = {person} if by_person else set(owned.entities)
     if not by_person and not owned.shared:
@@ -214,7 +224,9 @@ def _services(settings: Settings) -> Path:
 
 
 def _mine(person: str, searches: Sequence[_Search]) -> Callable[[bytes], bool]:
-    names = frozenset[str]().union(*(search.traces.names | search.traces.entities for search in searches))
+    names = frozenset[str]().union(
+        *(search.traces.names | search.traces.entities | search.whose.things for search in searches)
+    )
     return partial(concerns, person=person, names=names)
 
 

@@ -125,10 +125,13 @@ def _csv_chunks(path: Path, magic: bytes, chunk_rows: int, names: Sequence[str] 
 def _interaction_chunks(
     form: Form, look: list[str], file: Iterable[str], chunk_rows: int, names: Sequence[str] | None
 ) -> Iterator[Chunk]:
-    lines, columns = chain(look, file), row_columns(look)
-    if names is not None and len(names) == len(columns):
-        columns = list(names)
-    parts = list_parts(lines, chunk_rows) if form == "lists" else row_parts(lines, columns, chunk_rows)
+    lines = chain(look, file)
+    if form == "lists":
+        parts = list_parts(lines, chunk_rows)
+    else:
+        columns = row_columns(look)
+        given = names is not None and len(names) == len(columns)
+        parts = row_parts(lines, list(names or ()) if given else columns, chunk_rows)
     for number, part in enumerate(parts):
         if part.numbers or part.unfit or not number:
             yield _made(part)

@@ -1,4 +1,4 @@
-"""A small product with a structure to be found: users with tastes, items of categories, what is popular drifts."""
+"""A small product with a structure: users have tastes, items categories, and what is popular drifts."""
 
 from __future__ import annotations
 
@@ -123,7 +123,8 @@ def _deeds(
 
 def _row(user: str, thing: Thing, moment: float, kind: str, share: float | None = None) -> dict[str, Any]:
     at = START + timedelta(seconds=round(moment * 86_400))
+    region = _REGIONS[sum(map(ord, user)) % len(_REGIONS)]
     return {
         "user_id": user, "item_id": thing.id, "item_kind": "video", "kind": kind, "at": at.isoformat(),
-        "watch_share": "" if share is None else share, "region": _REGIONS[sum(map(ord, user)) % 3], **thing.told,
+        "watch_share": "" if share is None else share, "region": region, **thing.told,
     }  # fmt: skip

@@ -39,6 +39,7 @@ FAMILY = Family(
     probe=probe,
     check=check,
     person="user_id",
+    about="item_id",
     loss="1 - NDCG@20",
     returning=True,
 )

@@ -5,12 +5,12 @@ It reads the board alone, so that it answers for every user from the first day.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
 from models.recommendation.diversity import spread
+from models.recommendation.likeness import likeness
 from models.recommendation.options import RecommendationOptions
 from models.recommendation.person import Person
 from models.recommendation.question import (
@@ -126,7 +126,7 @@ class HeuristicPredictor:
         ranked = self._boards.of(board)
         kind = item_kind or origin["kind"]
         scored = [
-            (_likeness(origin, board.items[one]), one) for one in ranked.engaged.get(kind, ()) if one != item_id
+            (likeness(origin, board.items[one]), one) for one in ranked.engaged.get(kind, ()) if one != item_id
         ]
         best = sorted((pair for pair in scored if pair[0] > 0), key=lambda pair: -pair[0])[:count]
         why = reason(CONTENT, title=origin.get("text"), kind="view") if origin.get("text") else "similar"
@@ -216,22 +216,6 @@ def _place(place: int, count: int) -> float:
 def _chain(*parts: Iterator[Found]) -> Iterator[Found]:
     for part in parts:
         yield from part
-
-
-def _likeness(one: Mapping[str, Any], other: Mapping[str, Any]) -> float:
-    """Jaccard index of the tags, and a part for each of author, category and language in common; 0 to 1.
-
-    Without a common tag, author or category there is none: a language alone says nothing.
-    """
-    tags, others = set(one.get("tags") or ()), set(other.get("tags") or ())
-    shared = len(tags & others) / len(tags | others) if tags and others else 0.0
-    same = {
-        name: one.get(name) is not None and one.get(name) == other.get(name)
-        for name in ("author_id", "category", "language")
-    }
-    if not (shared or same["author_id"] or same["category"]):
-        return 0.0
-    return math.fsum((0.5 * shared, 0.25 * same["category"], 0.15 * same["author_id"], 0.1 * same["language"]))
 
 
 def _facts(

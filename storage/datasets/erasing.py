@@ -36,11 +36,15 @@ class Whose:
         column: the column that names the person, and ``person`` the value.
         names: what the person's rows are called. A flag of somebody else's row may end in one of them, behind a
             colon, as in "exact duplicate of another photo: anna/1.jpg".
+        about: the column that names what a row is about, and ``things`` what the person made or is: rows of
+            others about these go along. Empty: such rows stay.
     """
 
     column: str
     person: str
     names: frozenset[str] = frozenset()
+    about: str = ""
+    things: frozenset[str] = frozenset()
 
     def mentioned(self, flag: str) -> bool:
         """Whether ``flag`` ends in the name of something of the person."""
@@ -105,7 +109,8 @@ def find_holdings(
 
 def _look(store: ObjectStore, manifest: Manifest, part: Part, whose: Whose, columns: Sequence[str]) -> _Found:
     flagged = _FLAG in manifest.columns
-    read = dict.fromkeys([whose.column, *columns, *([_FLAG] if flagged else [])])
+    about = [whose.about] if whose.about in manifest.columns else []
+    read = dict.fromkeys([whose.column, *about, *columns, *([_FLAG] if flagged else [])])
     rows, mentioned, values = 0, False, []
     for batch in skim_part(store, manifest.name, part, list(read)):
         mine = _mine(batch, whose)
@@ -119,7 +124,11 @@ def _look(store: ObjectStore, manifest: Manifest, part: Part, whose: Whose, colu
 
 
 def _mine(batch: pa.RecordBatch, whose: Whose) -> pa.BooleanArray:
-    return pc.fill_null(pc.equal(batch.column(whose.column), whose.person), False)
+    mine = pc.equal(batch.column(whose.column), whose.person)
+    if whose.about in batch.schema.names:
+        things = pa.array(sorted(whose.things), pa.string())
+        mine = pc.or_kleene(mine, pc.is_in(batch.column(whose.about), value_set=things))
+    return pc.fill_null(mine, False)
 
 
 def without(batch: pa.RecordBatch, whose: Whose) -> pa.RecordBatch:

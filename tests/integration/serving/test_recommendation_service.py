@@ -29,6 +29,9 @@ def platform(recommendation_platform: Platform, engine: Engine) -> Platform:
         for item in world_items()
     ]
     save_items(engine, rows, datetime.now(UTC))
+    # a Prefect that runs on this machine is none of this test's business
+    service = recommendation_platform.service
+    service.settings = service.settings.model_copy(update={"prefect_api_url": "http://127.0.0.1:9/api"})
     return recommendation_platform
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import uuid
 from typing import Any
 
@@ -94,15 +95,17 @@ def world(engine: Engine) -> Engine:
     ]  # fmt: skip
     insert_events(engine, sent, START)
     with transaction(engine) as connection:
-        for user, kind, item in (
-            ("gone", "video", "v9"), ("ann", "video", "v1"), ("ann", "user", "gone"), ("ben", "video", "v9"),
+        for user, kind, item, because in (
+            ("gone", "video", "v9", None), ("ann", "video", "v1", "v9"), ("ann", "user", "gone", None),
+            ("ben", "video", "v9", "v9"), ("carl", "video", "v9", "v1"), ("carl", "user", "ben", "gone"),
         ):  # fmt: skip
+            origin = None if because is None else json.dumps({"item_id": because})
             connection.execute(
                 text(
-                    "insert into recommendation_lists values (:user, :kind, now(), '1',"
-                    " jsonb_build_array(jsonb_build_object('id', cast(:item as text))))"
+                    "insert into recommendation_lists values (:user, :kind, now(), '1', jsonb_build_array("
+                    "jsonb_build_object('id', cast(:item as text), 'because', cast(:origin as jsonb))))"
                 ),
-                {"user": user, "kind": kind, "item": item},
+                {"user": user, "kind": kind, "item": item, "origin": origin},
             )
     return engine
 
@@ -112,7 +115,7 @@ def test_a_person_who_is_forgotten_takes_along_what_they_did_made_and_are(world:
     with transaction(world) as connection:
         deleted = delete_rows(connection, "gone", [], "instead")
     assert deleted == counted
-    expected = {"events": 3, "items": 2, "recommendation_lists": 3}
+    expected = {"events": 3, "items": 2, "recommendation_lists": 5}
     assert {name: deleted[name] for name in expected} == expected
     assert rows(world, "select user_id, item_id from events order by 1, 2") == [
         ("ann", "ben"), ("ann", "gone"), ("ben", "v9")

@@ -27,6 +27,7 @@ def test_the_embedded_platform_has_every_part(tmp_path: Path) -> None:
         "worker",
         "viral",
         "ctr",
+        "recommendation",
         "face",
         "admin",
     ]

@@ -31,6 +31,11 @@ def test_a_line_gives_a_row_for_each_item_with_the_number_of_the_line(tmp_path: 
     assert chunk.numbers == [1, 1, 1, 4]
 
 
+def test_lists_of_two_items_each_need_no_numbers_for_ids(tmp_path: Path) -> None:
+    (chunk,) = chunks(tmp_path, b"u1 i5 i7\nu2 i5 i9\n")
+    assert pairs([chunk]) == [("u1", "i5"), ("u1", "i7"), ("u2", "i5"), ("u2", "i9")]
+
+
 def test_lists_come_gzipped_and_in_parts(tmp_path: Path) -> None:
     content = b"".join(b"u%d i1 i2 i3\n" % user for user in range(10)) + b"u10 i1\n"
     found = chunks(tmp_path, gzip.compress(content), rows=6)

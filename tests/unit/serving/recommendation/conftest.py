@@ -27,6 +27,8 @@ from storage.recommendation_lists import StoredList
 from tests.recommendation_board_world import world_items
 from tests.recommendation_model_world import tiny_recommender
 
+#: A platform that runs on this machine is none of a test's business.
+NOBODY = {"prefect_api_url": "http://127.0.0.1:9/api", "mlflow_tracking_uri": "http://127.0.0.1:9"}
 ITEMS = {item["id"]: item for item in world_items()}
 FAMILY = SimpleNamespace(name="recommendation", options=lambda _: None)
 
@@ -169,7 +171,7 @@ def make_world(service_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> I
     made: list[World] = []
 
     def make(database: DatabaseDouble | None = None, **changed: Any) -> World:
-        settings = service_settings.model_copy(update=changed)
+        settings = service_settings.model_copy(update=NOBODY | changed)
         database, recorded, kept = database or DatabaseDouble(), {}, []
 
         def insert(batch: list[dict[str, Any]]) -> int:
