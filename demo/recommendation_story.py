@@ -89,19 +89,20 @@ def refresh(settings: Settings, feed: Feed, progress: Progress) -> dict[str, str
         answer = _checked(client.get("/api/v1/trending", params=asked))
     found = {one["item_id"]: one["direction"] for one in answer["items"]}
     progress.done(
-        f"lists for {lists['users']} people, and of the last 24 hours:"
+        f"lists for {lists['users']} people. Of the last 24 hours:"
         + "".join(_INDENT + line for line in _directions(feed, answer["items"]))
     )
     return found
 
 
 def _directions(feed: Feed, items: Sequence[dict[str, Any]]) -> Iterator[str]:
-    for one in items:
-        if one["direction"] != "stable":
+    by = {name: [one for one in items if one["direction"] == name] for name in ("rising", "falling", "stable")}
+    for name, most in (("rising", 3), ("falling", 1)):
+        for one in by[name][:most]:
             title = feed.titles.get(one["item_id"], one["item_id"])
-            yield f"{one['direction']:<8} {title}: {one['growth']:.1f} times its share of the day before"
-    steady = sum(one["direction"] == "stable" for one in items)
-    yield f"stable   {steady} others"
+            yield f"{name}: {title}, {one['growth']:.1f} times its share of the day before"
+    others = ", ".join(f"{len(found)} {name}" for name, found in by.items() if found)
+    yield f"in all {others}"
 
 
 def recommend_and_act(settings: Settings, version: str, feed: Feed, progress: Progress) -> None:
@@ -112,19 +113,19 @@ def recommend_and_act(settings: Settings, version: str, feed: Feed, progress: Pr
     act(settings, feed.user, liked, first["recommendation_id"])
     second = next_list(settings, question, first)
     old = {one["id"] for one in first["items"]}
-    new = sum(one["id"] not in old for one in second["items"])
+    new = [one for one in second["items"] if one["id"] not in old]
     progress.done(
         f"{feed.user}, who likes {' and '.join(TASTE)}, gets"
         + "".join(lines(feed, first["items"]))
-        + f"{_INDENT}They like the first one. A moment later, {new} of {len(second['items'])} are other ones:"
-        + "".join(lines(feed, second["items"]))
+        + f"{_INDENT}They watch and like the first one. A moment later the list goes without it, and has"
+        + "".join(lines(feed, new))
     )
 
 
 def lines(feed: Feed, items: Sequence[dict[str, Any]]) -> Iterator[str]:
     """A line for each item: its title, and why it is there."""
-    for place, one in enumerate(items, 1):
-        yield f"{_INDENT}{place}. {feed.titles.get(one['id'], one['id'])}: {one['reason']}"
+    for one in items:
+        yield f"{_INDENT}- {feed.titles.get(one['id'], one['id'])}: {one['reason']}"
 
 
 def act(settings: Settings, user: str, item: str, recommendation: str | None = None) -> None:
@@ -162,7 +163,7 @@ def roll_out(settings: Settings, feed: Feed, progress: Progress) -> dict[str, in
         by = Counter(_checked(client.post(PATH, json=one))["answered_by"] for one in questions)
     progress.done(
         f"{FLAG} on for 50 %: of {ASKED} people the model answers {by['model']}, the heuristic "
-        f"{by['heuristic']}, and each keeps theirs. It is on as before again."
+        f"{by['heuristic']}. Now it is on as before."
     )
     return dict(by)
 

@@ -23,6 +23,7 @@ TOPICS = {
     "pets": ("cats", "dogs", "birds"), "gaming": ("speedrun", "strategy", "shooter"),
     "travel": ("beaches", "trains", "cities"), "music": ("guitar", "beats", "singing"),
 }  # fmt: skip
+_AUTHORS = ("Ada", "Ben", "Chi", "Dora", "Eli", "Fay", "Gus", "Hana", "Ivo", "Jun", "Kim", "Leo", "Mia", "Noa")
 #: Number of the person whom the demo asks for: somebody who likes food and pets, and speaks English.
 SOMEBODY, TASTE = 0, ("food", "pets")
 #: Videos that rise in the last day, and one that falls, by their numbers; who takes part in a day.
@@ -151,9 +152,9 @@ class _Did:
 
 def _things(size: RecommendationSize, rng: np.random.Generator) -> _Things:
     count, span = size.videos + size.posts, size.days * _DAY
-    author_category = rng.integers(len(CATEGORIES), size=size.authors)
-    author_category[: len(CATEGORIES)] = np.arange(len(CATEGORIES))
+    author_category = np.arange(size.authors) % len(CATEGORIES)
     author_language = rng.choice(len(LANGUAGES), size=size.authors, p=_LANGUAGE_SHARES)
+    author_language[: len(CATEGORIES)] = 0
     author = rng.integers(size.authors, size=count)
     strays = rng.random(count) < 0.15
     category = np.where(strays, rng.integers(len(CATEGORIES), size=count), author_category[author])
@@ -180,12 +181,14 @@ def _people(size: RecommendationSize, rng: np.random.Generator) -> _People:
     taste = rng.dirichlet([0.2] * len(CATEGORIES), size.users)
     language = rng.choice(len(LANGUAGES), size=size.users, p=_LANGUAGE_SHARES)
     active = rng.lognormal(0, 0.6, size.users)
-    taste[SOMEBODY] = 0.01
-    taste[SOMEBODY, [CATEGORIES.index(name) for name in TASTE]] = 0.46
-    language[SOMEBODY], active[SOMEBODY] = 0, 1.2
+    taste[SOMEBODY] = 0.005
+    taste[SOMEBODY, [CATEGORIES.index(name) for name in TASTE]] = 0.48
+    language[SOMEBODY], active[SOMEBODY] = 0, 0.3  # much of what they like is still to come
+    topics = rng.lognormal(0, 0.8, (size.users, 3 * len(CATEGORIES)))
+    topics[SOMEBODY] = 1.0
     return _People(
         taste=taste,
-        topics=rng.lognormal(0, 0.8, (size.users, 3 * len(CATEGORIES))),
+        topics=topics,
         language=language,
         active=active / active.sum(),
         follows=[set() for _ in range(size.users)],
@@ -273,7 +276,7 @@ def _catalogue(
         {
             "item_id": names.author(number),
             "item_kind": "user",
-            "text": f"{CATEGORIES[category]} by author {number}",
+            "text": f"{CATEGORIES[category].capitalize()} with {_AUTHORS[number % len(_AUTHORS)]}",
             "tags": [CATEGORIES[category]],
             "category": CATEGORIES[category],
             "language": LANGUAGES[things.author_language[number]],

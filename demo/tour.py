@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -11,6 +12,9 @@ from rich.panel import Panel
 from rich.table import Table
 
 from config.settings import Settings
+
+#: So many columns are needed for a command and what it does on one line.
+_WIDE = 120
 
 
 def print_tour(
@@ -47,7 +51,7 @@ def print_tour(
     feed = f"http://127.0.0.1:{settings.recommendation_port}/docs"
     places.add_row("recommendation", feed, "lists with reasons, events, what trends")
     places.add_row("face service", f"http://127.0.0.1:{settings.face_port}/docs", "the same for photos")
-    places.add_row("secrets", str(settings.home / "secrets.env"), "the admin's password, the API key")
+    places.add_row("secrets", f"{_near(settings.home)}/secrets.env", "the admin's password, the API key")
     console.print()
     console.print(Panel(places, title="Where things are", title_align="left"))
 
@@ -60,22 +64,43 @@ def print_tour(
     ]
     console.print(Panel("\n".join(lines), title="A prediction made just now", title_align="left"))
 
-    tries = Table(box=None, show_header=False, pad_edge=False)
-    tries.add_column(style="bold", no_wrap=True)
-    tries.add_column(style="dim")
-    tries.add_row("assay status", "health, address, uptime and memory of each part")
-    tries.add_row(f"open {admin}/verify/face", "verify the photos of the last days")
-    tries.add_row(f"open {admin}/experiments", "watch an experiment, and conclude it")
-    tries.add_row(f"open {admin}/recommendation", "roll a flag out, see what trends and what somebody gets")
-    tries.add_row("assay models list viral", "the versions and their figures")
-    tries.add_row(f"assay datasets diff {' '.join(versions)}", "what the newest month brought")
-    tries.add_row("assay train viral", "a challenger against the version in production")
-    tries.add_row("assay predict viral views=150000 likes=12000", "ask a service from the shell")
-    tries.add_row(f"assay predict face {settings.home}/demo/gold/Sunny/000.jpg", "the other one")
-    tries.add_row(f"assay predict recommendation user_id={viewer}", "a list, and why each item is in it")
-    tries.add_row("assay trending", "what rises and falls")
-    tries.add_row("assay flags list", "for how many of the users what is on")
-    tries.add_row("assay experiments stats demo-thumbnails", "what an honest statistician says")
-    tries.add_row("assay down", f"stop everything; the data stays in {settings.home}")
-    console.print(Panel(tries, title="What to try next (. .venv/bin/activate first)", title_align="left"))
+    home = _near(settings.home)
+    tries = [
+        ("assay status", "health, address, uptime and memory of each part"),
+        (f"open {admin}/verify/face", "verify the photos of the last days"),
+        (f"open {admin}/experiments", "watch an experiment, and conclude it"),
+        (f"open {admin}/recommendation", "roll a flag out, see what trends and what somebody gets"),
+        ("assay models list viral", "the versions and their figures"),
+        (f"assay datasets diff {' '.join(versions)}", "what the newest month brought"),
+        ("assay train viral", "a challenger against the version in production"),
+        ("assay predict viral views=150000 likes=12000", "ask a service from the shell"),
+        (f"assay predict face {home}/demo/gold/Sunny/000.jpg", "which style a photo has"),
+        (f"assay predict recommendation user_id={viewer}", "a list, and why each item is in it"),
+        ("assay trending", "what rises and falls"),
+        ("assay flags list", "what is on, and for how many of the users"),
+        ("assay experiments stats demo-thumbnails", "what an honest statistician says"),
+        ("assay down", f"stop everything; the data stays in {home}"),
+    ]
+    title = "What to try next (. .venv/bin/activate first)"
+    console.print(Panel(_tries(tries, console.width), title=title, title_align="left"))
     console.print(f"[dim]The demo took {seconds:.0f} s. The platform goes on running in the background.[/dim]")
+
+
+def _tries(tries: Sequence[tuple[str, str]], width: int) -> Table:
+    """Commands and what they do, beside one another where there is room, else below."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    if width >= _WIDE:
+        table.add_column(style="dim")
+        for command, what in tries:
+            table.add_row(command, what)
+    else:
+        for command, what in tries:
+            table.add_row(f"{command}\n  [not bold dim]{what}[/]")
+    return table
+
+
+def _near(path: Path) -> str:
+    """``path`` as one would type it from here."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

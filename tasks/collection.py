@@ -143,8 +143,8 @@ def _without_forgotten(table: pa.Table, person: str, parts: Platform) -> pa.Tabl
 
 
 def _without_theirs(parts: Platform, family: Family, examples: pa.Table) -> pa.Table:
-    """``examples`` without those that are about forgotten people, or about what they made. What they did was left
-    out before, so that rows that name them as theirs describe what they made.
+    """``examples`` without those that are about forgotten people, or about what they made. What they did was
+    left out before, so that rows that name them as theirs describe what they made.
     """
     person, about = str(family.person), str(family.about)
     people = {

@@ -9,7 +9,7 @@ import numpy as np
 
 from models.recommendation.catalogue import NO_TIME_US, Catalogue
 from models.recommendation.content import LEAST_SIMILAR
-from models.recommendation.neighbours import Neighbours, strongest, sums
+from models.recommendation.neighbours import Neighbours, Sums, at_least, strongest
 from models.recommendation.profile import Profile
 
 #: How many candidates each source brings at most, where the list is short; of a long list, twice its length.
@@ -40,11 +40,14 @@ class Sources:
 
 @dataclass(frozen=True)
 class Terms:
-    """What a history adds up to, term by term: (t,) places, values, and of which row of the history."""
+    """What a history adds up to, term by term: (t,) places and values. The first ``sizes[0]`` of them are of
+    the row ``history[0]`` of the history, and so on.
+    """
 
     places: np.ndarray
     values: np.ndarray
-    rows: np.ndarray
+    sizes: np.ndarray
+    history: np.ndarray
 
     def best_row(self, wanted: np.ndarray, items: int) -> dict[int, int]:
         """For each of the places ``wanted``, the row of the history that adds most to it."""
@@ -52,12 +55,33 @@ class Terms:
             return {}
         marks = np.zeros(items, bool)
         marks[wanted] = True
-        hits = np.flatnonzero(marks[self.places] & (self.values > 0))
-        ordered = hits[np.argsort(self.values[hits], kind="stable")]  # the greatest comes last, and stays
-        return dict(zip(self.places[ordered].tolist(), self.rows[ordered].tolist(), strict=True))
+        hits = np.flatnonzero(marks[self.places])
+        hits = hits[np.argsort(self.values[hits], kind="stable")]  # the greatest comes last, and stays
+        rows = self.history[np.searchsorted(np.cumsum(self.sizes), hits, side="right")]
+        return dict(zip(self.places[hits].tolist(), rows.tolist(), strict=True))
 
 
-NO_TERMS = Terms(np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.int64))
+NO_TERMS = Terms(np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64))
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """The terms of one source, and what they add up to; None where there are none."""
+
+    terms: Terms
+    sums: Sums | None
+
+    @classmethod
+    def of(cls, terms: Terms, items: int) -> _Scored:
+        return cls(terms, Sums.of(terms.places, terms.values, items) if len(terms.places) else None)
+
+    def positive(self, left_out: np.ndarray, allowed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        if self.sums is None:
+            return np.zeros(0, np.int64), np.zeros(0)
+        return self.sums.positive(left_out, allowed)
+
+    def at(self, places: np.ndarray) -> np.ndarray:
+        return np.zeros(len(places)) if self.sums is None else self.sums.at(places)
 
 
 @dataclass(frozen=True)
@@ -100,33 +124,29 @@ def propose(
         count: how many items are asked for.
     """
     catalogue = sources.catalogue
-    allowed = catalogue.alive & (catalogue.kinds == kind)
-    allowed[user.seen] = False
+    allowed = catalogue.allowed[kind]
     wanted = 2 * count
-    collaborative = _terms(sources.collaborative, user)
-    content = _content_terms(sources, user)
-    liked, liked_scores = sums(collaborative.places, collaborative.values, len(catalogue))
-    alike, alike_scores = sums(content.places, content.values, len(catalogue))
+    collaborative = _Scored.of(_terms(sources.collaborative, user), len(catalogue))
+    content = _Scored.of(_content_terms(sources, user), len(catalogue))
     parts = [
-        _best(liked, liked_scores, allowed, max(COLLABORATIVE, wanted)),
-        _best(alike, alike_scores, allowed, max(CONTENT, wanted)),
-        _first(trending, allowed, max(TREND, wanted)),
-        _first(_followed(catalogue, user), allowed, max(FOLLOWED, wanted)),
+        _best(*collaborative.positive(user.seen, allowed), max(COLLABORATIVE, wanted)),
+        _best(*content.positive(user.seen, allowed), max(CONTENT, wanted)),
+        _first(trending, user, allowed, max(TREND, wanted)),
+        _first(_followed(catalogue, user), user, allowed, max(FOLLOWED, wanted)),
     ]
-    places = np.unique(np.concatenate(parts))
-    return _pool(sources, user, trend, places, (liked, liked_scores), (alike, alike_scores), collaborative,
-                 content, at_us)  # fmt: skip
+    filled = [part for part in parts if len(part)]
+    places = (
+        np.unique(np.concatenate(filled)) if len(filled) > 1 else np.sort(filled[0]) if filled else parts[0]
+    )
+    return _pool(sources, user, trend, places, collaborative, content, at_us)
 
 
 def consider(sources: Sources, user: Profile, trend: np.ndarray, places: np.ndarray, *, at_us: int) -> Pool:
     """A pool of given items, seen or not: to rank them."""
-    collaborative = _terms(sources.collaborative, user)
-    content = _content_terms(sources, user, places)
     items = len(sources.catalogue)
-    return _pool(
-        sources, user, trend, places, sums(collaborative.places, collaborative.values, items),
-        sums(content.places, content.values, items), collaborative, content, at_us,
-    )  # fmt: skip
+    collaborative = _Scored.of(_terms(sources.collaborative, user), items)
+    content = _Scored.of(_content_terms(sources, user, places), items)
+    return _pool(sources, user, trend, places, collaborative, content, at_us)
 
 
 def new_items(
@@ -161,8 +181,9 @@ def _terms(neighbours: Neighbours, user: Profile) -> Terms:
     if not len(neighbours.places) or not len(user.places):
         return NO_TERMS
     known = np.flatnonzero(user.places < len(neighbours))
-    places, values, rows = neighbours.gather(user.places[known], user.weights[known])
-    return Terms(places, values, known[rows])
+    if not len(known):
+        return NO_TERMS
+    return Terms(*neighbours.gather(user.places[known], user.weights[known]), known)
 
 
 def _content_terms(sources: Sources, user: Profile, asked: np.ndarray | None = None) -> Terms:
@@ -182,19 +203,20 @@ def _content_terms(sources: Sources, user: Profile, asked: np.ndarray | None = N
     return Terms(
         np.concatenate([known.places, close[columns] + sources.trained]),
         np.concatenate([known.values, alike[rows, columns] * user.weights[rows]]),
-        np.concatenate([known.rows, rows]),
+        np.concatenate([known.sizes, np.bincount(rows, minlength=len(mine))]),
+        np.concatenate([known.history, np.arange(len(mine))]),
     )
 
 
-def _best(places: np.ndarray, scores: np.ndarray, allowed: np.ndarray, count: int) -> np.ndarray:
-    kept = allowed[places]
-    places, scores = places[kept], scores[kept]
-    return places[strongest(scores, count)] if len(places) > count else places
+def _best(places: np.ndarray, scores: np.ndarray, count: int) -> np.ndarray:
+    return places[at_least(scores, count)] if len(places) > count else places
 
 
-def _first(places: np.ndarray, allowed: np.ndarray, count: int) -> np.ndarray:
+def _first(places: np.ndarray, user: Profile, allowed: np.ndarray, count: int) -> np.ndarray:
+    if not len(places):
+        return places
     head = places[: 4 * count]
-    return head[allowed[head]][:count]
+    return head[allowed[head] & ~np.isin(head, user.seen)][:count]
 
 
 def _followed(catalogue: Catalogue, user: Profile) -> np.ndarray:
@@ -210,31 +232,19 @@ def _pool(
     user: Profile,
     trend: np.ndarray,
     places: np.ndarray,
-    liked: tuple[np.ndarray, np.ndarray],
-    alike: tuple[np.ndarray, np.ndarray],
-    collaborative: Terms,
-    content: Terms,
+    collaborative: _Scored,
+    content: _Scored,
     at_us: int,
 ) -> Pool:
-    catalogue = sources.catalogue
     return Pool(
         places=places,
-        collaborative=_share(_look_up(*liked, places)),
-        content=_share(_look_up(*alike, places)),
+        collaborative=_share(collaborative.at(places)),
+        content=_share(content.at(places)),
         trend=trend[places],
-        fresh=_fresh(catalogue, user, places, at_us),
-        collaborative_terms=collaborative,
-        content_terms=content,
+        fresh=_fresh(sources.catalogue, user, places, at_us),
+        collaborative_terms=collaborative.terms,
+        content_terms=content.terms,
     )
-
-
-def _look_up(found: np.ndarray, scores: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """(m,) scores of the ``wanted`` places, 0 where they are not among the ``found`` (rising)."""
-    if not len(found):
-        return np.zeros(len(wanted))
-    at = np.searchsorted(found, wanted)
-    at[at == len(found)] = 0
-    return np.where(found[at] == wanted, scores[at], 0.0)
 
 
 def _share(scores: np.ndarray) -> np.ndarray:

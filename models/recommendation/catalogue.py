@@ -71,6 +71,29 @@ class Catalogue:
         return {name: place for place, name in enumerate(self.ids)}
 
     @cached_property
+    def names(self) -> list[tuple[str | None, str | None, str | None]]:
+        """(author, category, language) of each item."""
+        parts = (
+            (self.author_names, self.authors),
+            (self.category_names, self.categories),
+            (self.language_names, self.languages),
+        )
+        return list(
+            zip(*([names.value(code) for code in codes.tolist()] for names, codes in parts), strict=True)
+        )
+
+    @cached_property
+    def allowed(self) -> list[np.ndarray]:
+        """For each kind, (n,) whether an item is of it and was not taken down."""
+        return [self.alive & (self.kinds == kind) for kind in range(len(ITEM_KINDS))]
+
+    @cached_property
+    def standing(self) -> np.ndarray:
+        """(n,) float32 in (0, 1]: the root of how many users know an item, as a share of the best known one."""
+        known = self.users + 1.0
+        return np.sqrt(known / known.max(initial=1.0)).astype(np.float32)
+
+    @cached_property
     def by_author(self) -> tuple[np.ndarray, np.ndarray]:
         """(places of all items with an author, by author and the newest first; where each author begins)."""
         order = np.lexsort((np.arange(len(self)), -self.published, self.authors))

@@ -10,7 +10,7 @@ import numpy as np
 from models.recommendation.candidates import Sources, consider
 from models.recommendation.catalogue import NO_TIME_US
 from models.recommendation.options import RecommendationOptions
-from models.recommendation.profile import profile
+from models.recommendation.profile import Profile
 from models.recommendation.question import ITEM_KINDS, Question
 from models.recommendation.ranking import FEATURES, feature_matrix, hybrid
 
@@ -18,10 +18,9 @@ MOST_NAMED = 10
 Facts = dict[str, Any]
 
 
-def user_features(question: Question, sources: Sources, options: RecommendationOptions) -> Facts:
+def user_features(question: Question, user: Profile, sources: Sources) -> Facts:
     """What a history says of its user."""
     names = sources.catalogue
-    user = profile(question, names, options)
     best = np.argsort(-user.weights, kind="stable")[: 2 * MOST_NAMED]
     return {
         "user_id": question.user_id,
@@ -69,13 +68,17 @@ def item_features(item_id: str, sources: Sources) -> Facts | None:
 
 
 def interaction_features(
-    question: Question, item_id: str, sources: Sources, options: RecommendationOptions, trend: np.ndarray
+    question: Question,
+    user: Profile,
+    item_id: str,
+    sources: Sources,
+    options: RecommendationOptions,
+    trend: np.ndarray,
 ) -> Facts | None:
     """The features by which an item is ranked for a user; None of an unknown item."""
     place = sources.catalogue.places.get(item_id)
     if place is None:
         return None
-    user = profile(question, sources.catalogue, options)
     pool = consider(sources, user, trend, np.array([place]), at_us=question.at_us)
     row = feature_matrix(
         pool, hybrid(pool, options.mix), np.zeros(1, np.int64), user, sources.catalogue, question.at_us

@@ -54,47 +54,79 @@ class Neighbours:
     def __len__(self) -> int:
         return len(self.starts) - 1
 
+    def scaled(self, factors: np.ndarray) -> Neighbours:
+        """The same with the strength of each relation times the factor, of (n,), of the item it leads to."""
+        return Neighbours(self.starts, self.places, self.strengths * factors[self.places])
+
     def count(self, row: int) -> int:
         """How many items are related to one."""
         return int(self.starts[row + 1] - self.starts[row]) if row < len(self) else 0
 
     def gather(self, history: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Of a history (h,) of places and their weights: (t,) places, (t,) what each adds, and (t,) the row of
-        the history that it comes from.
+        """Of a history (h,), h > 0, of places and their weights: (t,) places, (t,) what each adds, and (h,) how
+        many of the terms each row of the history has, one row after the other.
         """
-        first = self.starts[history]
-        sizes = self.starts[history + 1] - first
-        rows = np.repeat(np.arange(len(history)), sizes)
-        at = np.arange(len(rows)) + np.repeat(first - (np.cumsum(sizes) - sizes), sizes)
-        return self.places[at], self.strengths[at] * weights[rows], rows
+        starts, places, strengths = self.starts, self.places, self.strengths
+        ends = list(zip(starts[history].tolist(), starts[history + 1].tolist(), strict=True))
+        sizes = np.array([end - first for first, end in ends])
+        values = np.concatenate([strengths[first:end] for first, end in ends])
+        return (
+            np.concatenate([places[first:end] for first, end in ends]),
+            values * np.repeat(weights, sizes),
+            sizes,
+        )
 
 
-def sums(places: np.ndarray, values: np.ndarray, items: int) -> tuple[np.ndarray, np.ndarray]:
-    """(m,) places with a positive sum of ``values``, rising, and (m,) those sums, of (t,) terms.
-
-    Args:
-        places: of the terms.
-        values: what each adds.
-        items: how many places there are.
+@dataclass(frozen=True)
+class Sums:
+    """What terms add up to at each place: ``total`` (n,) where there are not too many items; else only at the
+    ``found`` places, rising.
     """
-    if not len(places):
-        return np.zeros(0, np.int64), np.zeros(0)
-    if items <= DENSE_ITEMS:
-        total = np.bincount(places, weights=values, minlength=items)
-        found = np.flatnonzero(total > 0)
-        return found, total[found]
-    names, codes = np.unique(places, return_inverse=True)
-    total = np.bincount(codes, weights=values, minlength=len(names))
-    positive = total > 0
-    return names[positive].astype(np.int64), total[positive]
+
+    total: np.ndarray
+    found: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, places: np.ndarray, values: np.ndarray, items: int) -> Sums:
+        """The sums of (t,) terms over ``items`` places."""
+        if items <= DENSE_ITEMS:
+            return cls(np.bincount(places, weights=values, minlength=items))
+        found, codes = np.unique(places, return_inverse=True)
+        return cls(np.bincount(codes, weights=values, minlength=len(found)), found.astype(np.int64))
+
+    def positive(self, left_out: np.ndarray, allowed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(m,) places with a positive sum and (m,) the sums, without those ``left_out``, which have no sum from
+        then on, and without those that a mask (n,) does not allow.
+        """
+        if self.found is None:
+            self.total[left_out] = 0.0
+            places = np.flatnonzero(self.total > 0)
+            places = places[allowed[places]]
+            return places, self.total[places]
+        kept = (self.total > 0) & allowed[self.found] & ~np.isin(self.found, left_out)
+        return self.found[kept], self.total[kept]
+
+    def at(self, places: np.ndarray) -> np.ndarray:
+        """(m,) the sums at some places; negative ones count as none."""
+        if self.found is None:
+            return np.maximum(self.total[places], 0.0)
+        if not len(self.found):
+            return np.zeros(len(places))
+        row = np.minimum(np.searchsorted(self.found, places), len(self.found) - 1)
+        return np.where(self.found[row] == places, np.maximum(self.total[row], 0.0), 0.0)
+
+
+def at_least(values: np.ndarray, count: int) -> np.ndarray:
+    """Indices of the ``count`` greatest of (m,) values and of all that equal the last of them, rising."""
+    if len(values) <= count:
+        return np.arange(len(values))
+    return np.flatnonzero(values >= np.partition(values, len(values) - count)[len(values) - count])
 
 
 def strongest(values: np.ndarray, count: int) -> np.ndarray:
     """Indices of the ``count`` greatest of (m,) values, the greatest first; of equal ones the earlier first."""
     if len(values) > count > 0:
-        # all that are at least as great as the last one that may come, so that ties are cut in order
-        least = np.partition(values, len(values) - count)[len(values) - count]
-        some = np.flatnonzero(values >= least)
+        some = at_least(values, count)
         return np.asarray(some[np.argsort(-values[some], kind="stable")][:count])
     return np.argsort(-values, kind="stable")[:count]
 

@@ -15,7 +15,7 @@ from models.recommendation.content import ContentEncoder, nearest
 from models.recommendation.files import to_files
 from models.recommendation.neighbours import Neighbours, strongest
 from models.recommendation.options import RecommendationOptions
-from models.recommendation.profile import Profile, profile
+from models.recommendation.profile import Profile, Tastes
 from models.recommendation.question import EMPTY_BOARD, ITEM_KINDS, Board, Interaction, Question
 from models.recommendation.ranking import FEATURES, Ranker, hybrid
 from models.recommendation.selecting import Chosen, Trends, candidates, choose
@@ -45,6 +45,7 @@ class RecommendationPredictor:
         self.encoder = encoder
         self.ranker = ranker
         self.facts = dict(facts)
+        self.tastes = Tastes(sources.catalogue, options)
         self._own = Trends.of(sources.catalogue, sources.catalogue.trend)
         self._none = Trends.of(sources.catalogue, np.zeros(len(sources.catalogue)))
         self._board: tuple[Board, Trends] = (EMPTY_BOARD, self._own)
@@ -90,17 +91,17 @@ class RecommendationPredictor:
     def choose(self, question: Question, board: Board = EMPTY_BOARD) -> Chosen:
         """The same list, as places and scores."""
         trends = self._trends(board, question.at_us)
-        return choose(self.sources, self.options, self.ranker, question, trends)
+        return choose(self.sources, self.tastes, self.options, self.ranker, question, trends)
 
     def pool(self, question: Question, board: Board = EMPTY_BOARD) -> tuple[Pool, Profile]:
         """The candidates for a question, and who asks."""
-        return candidates(self.sources, self.options, question, self._trends(board, question.at_us))
+        return candidates(self.sources, self.tastes, question, self._trends(board, question.at_us))
 
     def rank(self, question: Question, items: Sequence[str], board: Board = EMPTY_BOARD) -> list[Answer]:
         """The same for given items, each once, the best first; unknown ones come last, without a score."""
         asked = list(dict.fromkeys(items))
         places = np.array(sorted(self.catalogue.places[name] for name in asked if self.knows(name)), np.int64)
-        user = profile(question, self.catalogue, self.options)
+        user = self.tastes.profile(question)
         trends = self._trends(board, question.at_us)
         pool = consider(self.sources, user, trends.values, places, at_us=question.at_us)
         order, scores = self.ranker.order(pool, user, self.catalogue, question.at_us, len(pool))
@@ -131,18 +132,19 @@ class RecommendationPredictor:
         before = len(self.catalogue)
         catalogue = self.catalogue.extended(items)
         told = {row["id"]: row for row in items}
+        standing = self.catalogue.standing
         fresh = self.encoder.encode([told[name] for name in catalogue.ids[before:]])
         sources = Sources(
             catalogue,
             self.sources.collaborative,
-            Neighbours.joined([self.sources.content, nearest(fresh, self.sources.vectors)]),
+            Neighbours.joined([self.sources.content, nearest(fresh, self.sources.vectors).scaled(standing)]),
             np.concatenate([self.sources.vectors, fresh]),
         )
         return RecommendationPredictor(sources, self.encoder, self.ranker, self.options, self.facts)
 
     def user_features(self, question: Question) -> Answer:
         """What a history says of its user, JSON-ready."""
-        return describing.user_features(question, self.sources, self.options)
+        return describing.user_features(question, self.tastes.profile(question), self.sources)
 
     def item_features(self, item_id: str) -> Answer | None:
         """What the model knows of an item, JSON-ready; None of an unknown one."""
@@ -150,7 +152,10 @@ class RecommendationPredictor:
 
     def interaction_features(self, question: Question, item_id: str) -> Answer | None:
         """The features by which an item would be ranked for a user, JSON-ready; None of an unknown item."""
-        return describing.interaction_features(question, item_id, self.sources, self.options, self._own.values)
+        user = self.tastes.profile(question)
+        return describing.interaction_features(
+            question, user, item_id, self.sources, self.options, self._own.values
+        )
 
     def to_files(self) -> dict[str, bytes]:
         """The model as named files of plain data: arrays, texts and JSON."""

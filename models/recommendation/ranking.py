@@ -12,7 +12,7 @@ from models.recommendation.profile import Profile
 #: What a brand-new item of a followed author gets on top of the hybrid.
 FRESH_BONUS = 0.2
 #: So many of the best by the hybrid are ordered anew.
-RERANKED = 100
+RERANKED = 60
 #: Age of an item whose time is not known, in days.
 OLD_DAYS = 3650.0
 FEATURES = (
@@ -26,13 +26,12 @@ def hybrid(pool: Pool, mix: tuple[float, float, float]) -> np.ndarray:
     share to the others.
     """
     scores = (pool.collaborative, pool.content, pool.trend)
-    shares = [share if part.any() else 0.0 for share, part in zip(mix, scores, strict=True)]
-    whole = sum(shares) or 1.0
+    loud = [(share, part) for share, part in zip(mix, scores, strict=True) if share and part.any()]
+    whole = sum(share for share, _ in loud)
     total = FRESH_BONUS * pool.fresh
-    for share, part in zip(shares, scores, strict=True):
-        if share:
-            total = total + (share / whole) * part
-    return np.asarray(total)
+    for share, part in loud:
+        total += (share / whole) * part
+    return total
 
 
 def feature_matrix(

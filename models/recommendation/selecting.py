@@ -10,7 +10,7 @@ from models.recommendation.candidates import DAY_US, Pool, Sources, consider, ne
 from models.recommendation.catalogue import Catalogue
 from models.recommendation.diversity import spread
 from models.recommendation.options import RecommendationOptions
-from models.recommendation.profile import Profile, profile
+from models.recommendation.profile import Profile, Tastes
 from models.recommendation.question import ITEM_KINDS, Question
 from models.recommendation.ranking import Ranker
 
@@ -44,12 +44,10 @@ class Chosen:
     user: Profile
 
 
-def candidates(
-    sources: Sources, options: RecommendationOptions, question: Question, trends: Trends
-) -> tuple[Pool, Profile]:
+def candidates(sources: Sources, tastes: Tastes, question: Question, trends: Trends) -> tuple[Pool, Profile]:
     """The candidates for a question, and who asks."""
     catalogue, kind = sources.catalogue, ITEM_KINDS.index(question.item_kind)
-    user = profile(question, catalogue, options)
+    user = tastes.profile(question)
     ranked = trends.ranked[kind]
     if not len(ranked) and not len(user.places):
         ranked = catalogue.popular[kind]
@@ -60,22 +58,23 @@ def candidates(
 
 
 def choose(
-    sources: Sources, options: RecommendationOptions, ranker: Ranker, question: Question, trends: Trends
+    sources: Sources,
+    tastes: Tastes,
+    options: RecommendationOptions,
+    ranker: Ranker,
+    question: Question,
+    trends: Trends,
 ) -> Chosen:
     """The list that answers a question."""
     catalogue = sources.catalogue
-    pool, user = candidates(sources, options, question, trends)
+    pool, user = candidates(sources, tastes, question, trends)
     order, scores = ranker.order(pool, user, catalogue, question.at_us, 2 * question.count)
     if not len(user.places):
         order, scores = _for_context(order, pool, user, catalogue, question)
-    authors = catalogue.authors[pool.places[order]].tolist()
-    kept = np.array(
-        spread(
-            range(len(order)), [code if code >= 0 else None for code in authors], options.author_run,
-            question.count,
-        ),
-        np.int64,
-    )  # fmt: skip
+    authors = catalogue.authors[pool.places[order]]
+    # items without an author are of as many different ones
+    apart = np.where(authors < 0, -1 - np.arange(len(authors)), authors).tolist()
+    kept = np.array(spread(range(len(order)), apart, options.author_run, question.count), np.int64)
     chosen = Chosen(pool.places[order[kept]], scores[kept], order[kept], pool, user)
     return _explored(chosen, sources, options, question)
 

@@ -87,7 +87,8 @@ def _fitted(
     sources = Sources(
         catalogue=world.catalogue,
         collaborative=fit_collaborative(world.liked, options.neighbours),
-        content=similar_items(vectors),
+        # of items that are equally alike, the better known ones are liked more often by far
+        content=similar_items(vectors).scaled(world.catalogue.standing),
         vectors=vectors,
     )
     newest = pc.max(interactions_of(examples)["at"].cast(pa.int64())).as_py()

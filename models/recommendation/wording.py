@@ -8,7 +8,6 @@ import numpy as np
 
 from models.recommendation.candidates import Pool
 from models.recommendation.catalogue import Catalogue
-from models.recommendation.profile import Profile
 from models.recommendation.question import (
     COLLABORATIVE,
     CONTENT,
@@ -35,10 +34,31 @@ def answers(chosen: Chosen, catalogue: Catalogue, mix: tuple[float, float, float
     told = {
         source: those.best_row(chosen.places, items) for source, those in terms.items() if source in sources
     }
-    return [
-        _answer(place, score, source, told.get(source, {}).get(place), user, catalogue)
-        for place, score, source in zip(chosen.places.tolist(), chosen.scores.tolist(), sources, strict=True)
-    ]
+    ids, names, places = catalogue.ids, catalogue.names, chosen.places
+    kinds, origins = catalogue.kinds[places].tolist(), user.places.tolist()
+    found = []
+    for place, score, source, kind in zip(places.tolist(), chosen.scores.tolist(), sources, kinds, strict=True):
+        author, category, language = names[place]
+        row = told[source].get(place) if source in told else None
+        because = did = title = None
+        if row is not None:
+            did, name = user.kinds[row], ids[origins[row]]
+            because, title = {"item_id": name, "kind": did}, catalogue.titles[origins[row]] or name
+        shown = author if source == FOLLOWED else None
+        found.append(
+            {
+                "id": ids[place],
+                "kind": ITEM_KINDS[kind],
+                "score": score,
+                "source": source,
+                "reason": reason(
+                    source, kind=did, title=title, author=shown, category=category, language=language
+                ),
+                "because": because,
+                "author_id": author,
+            }
+        )
+    return found
 
 
 def as_similar(answer: Answer, title: str) -> Answer:
@@ -79,28 +99,3 @@ def _sources(pool: Pool, rows: np.ndarray, mix: tuple[float, float, float]) -> l
         EXPLORATION if row < 0 else _SOURCES[best] if some else POPULAR
         for row, best, some in zip(rows.tolist(), most, any_of, strict=True)
     ]
-
-
-def _answer(place: int, score: float, source: str, row: int | None, user: Profile, names: Catalogue) -> Answer:
-    because = title = kind = None
-    if row is not None:
-        origin, kind = int(user.places[row]), user.kinds[row]
-        because = {"item_id": names.ids[origin], "kind": kind}
-        title = names.titles[origin] or names.ids[origin]
-    author = names.author_names.value(names.authors[place])
-    return {
-        "id": names.ids[place],
-        "kind": ITEM_KINDS[names.kinds[place]],
-        "score": score,
-        "source": source,
-        "reason": reason(
-            source,
-            kind=kind,
-            title=title,
-            author=author if source == FOLLOWED else None,
-            category=names.category_names.value(names.categories[place]),
-            language=names.language_names.value(names.languages[place]),
-        ),
-        "because": because,
-        "author_id": author,
-    }

@@ -33,6 +33,7 @@ from serving.admin.recommendation_form import (
 from serving.admin.recommendation_service import ask_for
 from storage.events import Seen, history
 from storage.flags import Flag, changes, checked_reason, read_flags, set_flag
+from storage.items import items
 from storage.trending import Trending, as_of, top
 
 #: So many changes, trends and interactions are shown.
@@ -133,6 +134,7 @@ def _trends(
     return page(
         request, "recommendation_trending.html", status=status_of(problem) if problem else 200,
         wanted=wanted, windows=WINDOWS, kinds=KINDS, rows=rows, counted_at=counted_at, problem=problem,
+        titles=_titles(parts(request).engine, [row.item_id for row in rows]) if rows else {},
     )  # fmt: skip
 
 
@@ -147,14 +149,24 @@ def user(request: Request) -> Response:
         return page(request, "recommendation_user.html", looked_up="", problem=None)
     found = parts(request)
     answer, past = together(partial(ask_for, found.settings, user_id), partial(_history, found.engine, user_id))
+    titles = {}
+    if past.here:
+        shown = answer.value.items if answer.here else []
+        named = [*(one.item_id for one in past.value), *(one.id for one in shown)]
+        titles = together(partial(_titles, found.engine, named))[0].value or {}
     return page(
         request, "recommendation_user.html", looked_up=user_id, problem=None, answer=answer, past=past,
-        problems=problems(answer, past), most=EVENTS,
+        problems=problems(answer, past), most=EVENTS, titles=titles,
     )  # fmt: skip
 
 
 def _history(engine: Engine, user_id: str) -> list[Seen]:
     return history(engine, [user_id], limit=EVENTS).get(user_id, [])
+
+
+def _titles(engine: Engine, ids: Sequence[str]) -> dict[str, str]:
+    """The texts of items that have one, by id."""
+    return {name: one["text"] for name, one in items(engine, ids).items() if one["text"]}
 
 
 ROUTES = [

@@ -24,6 +24,9 @@ def test_the_schedule_is_the_one_that_was_agreed() -> None:
     assert crons["collect-daily"] == "0 0 * * *"
     assert crons["build-datasets-monthly"] == "0 1 1 * *"
     assert crons["retrain-viral"] == "0 3 * * 0"
+    assert crons["retrain-recommendation"] == "0 2 * * *"
+    assert crons["refresh-recommendations"] == "5 * * * *"
+    assert crons["refresh-trending"] == "*/15 * * * *"
 
 
 @pytest.mark.parametrize("scheduled", deploy_flows.SCHEDULES, ids=lambda one: one.deployment)

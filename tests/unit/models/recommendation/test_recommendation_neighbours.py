@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 
 from models.recommendation import collaborative, content, neighbours
 from models.recommendation.collaborative import fit_collaborative
-from models.recommendation.neighbours import Neighbours, strongest, sums
+from models.recommendation.neighbours import Neighbours, Sums, strongest
 
 
 def dense(rows: Neighbours) -> np.ndarray:
@@ -62,10 +62,13 @@ def test_no_likes_at_all_give_no_relations() -> None:
 def test_sums_of_many_items_are_those_of_few(seed: int) -> None:
     rng = np.random.default_rng(seed)
     places, values = rng.integers(0, 50, 40), rng.normal(size=40)
-    few = sums(places, values, 50)
-    many = sums(places, values, neighbours.DENSE_ITEMS + 1)
-    np.testing.assert_array_equal(few[0], many[0])
-    np.testing.assert_allclose(few[1], many[1])
+    few = Sums.of(places, values, 50)
+    many = Sums.of(places, values, neighbours.DENSE_ITEMS + 1)
+    np.testing.assert_allclose(few.at(np.arange(50)), many.at(np.arange(50)))
+    left_out, allowed = rng.integers(0, 50, 5), rng.random(50) < 0.8
+    for one, other in zip(few.positive(left_out, allowed), many.positive(left_out, allowed), strict=True):
+        np.testing.assert_allclose(one, other)
+    assert not set(few.positive(left_out, allowed)[0].tolist()) & set(left_out.tolist())
 
 
 @given(st.lists(st.integers(0, 4), max_size=30), st.integers(0, 35))
@@ -77,10 +80,10 @@ def test_the_strongest_come_first_and_of_equals_the_earlier(values: list[int], c
 
 def test_terms_tell_whose_row_they_come_from() -> None:
     rows = Neighbours(np.array([0, 2, 2, 3]), np.array([1, 2, 0], np.int32), np.array([1, 2, 4], np.float32))
-    places, values, origin = rows.gather(np.array([2, 1, 0]), np.array([10.0, 1.0, 0.5]))
+    places, values, sizes = rows.gather(np.array([2, 1, 0]), np.array([10.0, 1.0, 0.5]))
     assert places.tolist() == [0, 1, 2]
     assert values.tolist() == [40.0, 0.5, 1.0]
-    assert origin.tolist() == [0, 2, 2]
+    assert sizes.tolist() == [1, 0, 2]
 
 
 def test_joined_rows_stand_one_after_the_other() -> None:

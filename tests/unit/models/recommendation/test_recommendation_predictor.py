@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from models.recommendation import FAMILY
 from models.recommendation.options import RecommendationOptions
 from models.recommendation.predictor import RecommendationPredictor
-from models.recommendation.profile import profile
-from models.recommendation.question import SOURCES, Board
+from models.recommendation.profile import Profile, Tastes
+from models.recommendation.question import SOURCES, Board, Question
 from models.recommendation.ranking import Ranker
 from tests.recommendation_taste_world import CATEGORIES, DAYS, OPTIONS, asked, fitted, sources, us
 
@@ -35,6 +35,10 @@ def with_options(model: RecommendationPredictor, **changed: object) -> Recommend
     return RecommendationPredictor(
         model.sources, model.encoder, Ranker(options.mix, None), options, model.facts
     )
+
+
+def profile_of(model: RecommendationPredictor, question: Question) -> Profile:
+    return Tastes(model.catalogue, OPTIONS).profile(question)
 
 
 def of(category: str, count: int) -> list[str]:
@@ -105,8 +109,8 @@ def test_nothing_later_than_the_question_counts(model: RecommendationPredictor) 
 
 def test_older_interactions_count_half_after_the_half_life(model: RecommendationPredictor) -> None:
     name, newest = of("food", 2)
-    recent = profile(asked((name, "like", 23), (newest, "view", 30)), model.catalogue, OPTIONS)
-    at_once = profile(asked((name, "like", 30), (newest, "view", 30)), model.catalogue, OPTIONS)
+    recent = profile_of(model, asked((name, "like", 23), (newest, "view", 30)))
+    at_once = profile_of(model, asked((name, "like", 30), (newest, "view", 30)))
     weight = {int(place): 2**value - 1 for place, value in zip(recent.places, recent.weights, strict=True)}
     full = {int(place): 2**value - 1 for place, value in zip(at_once.places, at_once.weights, strict=True)}
     place = model.catalogue.places[name]
@@ -122,14 +126,14 @@ def test_who_comes_back_after_long_finds_their_taste_again(model: Recommendation
 
 def test_a_view_counts_by_the_share_that_was_watched(model: RecommendationPredictor) -> None:
     name = of("food", 1)[0]
-    whole = profile(asked((name, "view", 29, 1.0)), model.catalogue, OPTIONS).weights
-    part = profile(asked((name, "view", 29, 0.25)), model.catalogue, OPTIONS).weights
+    whole = profile_of(model, asked((name, "view", 29, 1.0))).weights
+    part = profile_of(model, asked((name, "view", 29, 0.25))).weights
     assert 2 ** part[0] - 1 == pytest.approx((2 ** whole[0] - 1) / 4)
 
 
 def test_what_was_skipped_speaks_for_nothing_and_does_not_come_back(model: RecommendationPredictor) -> None:
     name = of("comedy", 1)[0]
-    user = profile(asked((name, "skip", 29)), model.catalogue, OPTIONS)
+    user = profile_of(model, asked((name, "skip", 29)))
     assert not len(user.places)
     assert user.seen.tolist() == [model.catalogue.places[name]]
 
