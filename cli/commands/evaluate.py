@@ -17,7 +17,7 @@ class Cut(StrEnum):
 
 
 def evaluate(
-    family: Annotated[str, typer.Argument(help="Family, such as viral, ctr or face.")],
+    family: Annotated[str, typer.Argument(help="Family, such as viral, ctr, recommendation or face.")],
     train: Annotated[
         Path | None,
         typer.Option(
@@ -26,14 +26,15 @@ def evaluate(
     ] = None,
     test: Annotated[Path | None, typer.Option("--test", help="Rows to measure on.")] = None,
     table: Annotated[
-        Path | None, typer.Option("--table", help="In place of both, for ctr: one file, to be cut in two.")
+        Path | None,
+        typer.Option("--table", help="In place of both, for some families: one file, to be cut in two."),
     ] = None,
     by: Annotated[
         Cut | None, typer.Option("--by", help="Cut --table by group (default: whole groups), or by time.")
     ] = None,
     valid: Annotated[
         Path | None,
-        typer.Option("--valid", help="Rows of others to calibrate on; left out: a part of --train."),
+        typer.Option("--valid", help="Rows to choose and calibrate by; left out: a part of --train."),
     ] = None,
     header: Annotated[
         str | None,
@@ -59,6 +60,8 @@ def evaluate(
     """Fit a family on plain files and measure it on held-out rows, beside baselines; no platform is needed.
 
     Tables may be cut by time, by video or by group, and may have different columns; --table cuts one.
+    Interactions may also come as lines of a user and their items; those of --train and --valid are then the
+    history of the users of --test.
     Pictures are in folders named by their class; a folder in between, as in DIR/Soft/anna/1.jpg, names the
     person, who is then on one side only.
     """
@@ -120,5 +123,6 @@ def _check(
         raise InputError("--by says how --table is cut.", hint="Give --table, or leave --by out.")
     if table is None and not (train and test):
         raise InputError(
-            "There is nothing to fit on and to measure on.", hint="Give --train and --test, or --table for ctr."
+            "There is nothing to fit on and to measure on.",
+            hint="Give --train and --test, or --table where the family cuts one.",
         )

@@ -89,9 +89,9 @@ class Catalogue:
 
     @cached_property
     def standing(self) -> np.ndarray:
-        """(n,) float32 in (0, 1]: the root of how many users know an item, as a share of the best known one."""
+        """(n,) float32 in (0, 1]: how many users know an item, as a share of the best known one."""
         known = self.users + 1.0
-        return np.sqrt(known / known.max(initial=1.0)).astype(np.float32)
+        return np.asarray(known / known.max(initial=1.0), np.float32)
 
     @cached_property
     def by_author(self) -> tuple[np.ndarray, np.ndarray]:

@@ -17,7 +17,7 @@ from models.recommendation.question import (
     POPULAR,
     TRENDING,
 )
-from models.recommendation.reasons import UNKNOWN, reason
+from models.recommendation.reasons import UNKNOWN, because, reason
 from models.recommendation.selecting import Chosen
 
 Answer = dict[str, Any]
@@ -34,27 +34,28 @@ def answers(chosen: Chosen, catalogue: Catalogue, mix: tuple[float, float, float
     told = {
         source: those.best_row(chosen.places, items) for source, those in terms.items() if source in sources
     }
-    ids, names, places = catalogue.ids, catalogue.names, chosen.places
+    ids, names, titles, places = catalogue.ids, catalogue.names, catalogue.titles, chosen.places
     kinds, origins = catalogue.kinds[places].tolist(), user.places.tolist()
     found = []
     for place, score, source, kind in zip(places.tolist(), chosen.scores.tolist(), sources, kinds, strict=True):
         author, category, language = names[place]
         row = told[source].get(place) if source in told else None
-        because = did = title = None
-        if row is not None:
+        if row is None:
+            speaks = None
+            shown = author if source == FOLLOWED else None
+            why = reason(source, author=shown, category=category, language=language)
+        else:
             did, name = user.kinds[row], ids[origins[row]]
-            because, title = {"item_id": name, "kind": did}, catalogue.titles[origins[row]] or name
-        shown = author if source == FOLLOWED else None
+            speaks = {"item_id": name, "kind": did}
+            why = because(source, did, titles[origins[row]] or name)
         found.append(
             {
                 "id": ids[place],
                 "kind": ITEM_KINDS[kind],
                 "score": score,
                 "source": source,
-                "reason": reason(
-                    source, kind=did, title=title, author=shown, category=category, language=language
-                ),
-                "because": because,
+                "reason": why,
+                "because": speaks,
                 "author_id": author,
             }
         )

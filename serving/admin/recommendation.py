@@ -149,7 +149,7 @@ def user(request: Request) -> Response:
         return page(request, "recommendation_user.html", looked_up="", problem=None)
     found = parts(request)
     answer, past = together(partial(ask_for, found.settings, user_id), partial(_history, found.engine, user_id))
-    titles = {}
+    titles: dict[str, str] = {}
     if past.here:
         shown = answer.value.items if answer.here else []
         named = [*(one.item_id for one in past.value), *(one.id for one in shown)]

@@ -22,6 +22,7 @@ from demo.ctr_world import CtrSize
 from demo.face_story import import_photos, retrain_face, verify
 from demo.photos import PhotoSize
 from demo.progress import Progress
+from demo.recommendation_story import Feed, import_feed, retrain_recommendation
 from demo.story import build, collect, import_world, retrain
 from demo.world import WorldSize
 from local.environment import settings_environment
@@ -65,6 +66,8 @@ class World:
     viral: str
     face: str
     ctr: str
+    recommendation: str
+    feed: Feed
 
 
 @pytest.fixture(scope="session")
@@ -75,12 +78,14 @@ def world(platform: Platform) -> World:
     photos = PhotoSize(gold_a_class=10, users=60, photos_a_day=5, strange_share=0.1, days=80)
     import_world(settings, today, size)
     import_clicks(settings, today, CtrSize(creators=30, advertisers=10, clips_a_day=12, days=80))
+    feed = import_feed(settings, datetime.now(UTC), quiet)
     import_photos(settings, today, photos, quiet)
     collect(settings, today, size, quiet)
     verify(settings, today, quiet)
     build(settings, today, size.days, quiet)
     viral, face = retrain(settings, quiet), retrain_face(settings, quiet)
-    return World(today, size, photos, viral, face, retrain_ctr(settings, quiet))
+    ctr, recommendation = retrain_ctr(settings, quiet), retrain_recommendation(settings, quiet)
+    return World(today, size, photos, viral, face, ctr, recommendation, feed)
 
 
 @pytest.fixture(scope="session")

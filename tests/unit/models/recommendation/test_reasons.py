@@ -1,7 +1,7 @@
 import pytest
 
-from models.recommendation.question import SOURCES
-from models.recommendation.reasons import LONGEST_TITLE, UNKNOWN, reason
+from models.recommendation.question import COLLABORATIVE, CONTENT, SOURCES
+from models.recommendation.reasons import DID, LONGEST_TITLE, UNKNOWN, because, reason
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,9 @@ def test_a_long_title_is_cut_and_its_lines_are_joined() -> None:
 
 def test_a_blank_title_is_not_quoted() -> None:
     assert reason("content", title="  ") == reason("content")
+
+
+@pytest.mark.parametrize("source", [COLLABORATIVE, CONTENT])
+@pytest.mark.parametrize("kind", [*DID, "unheard of"])
+def test_the_quick_way_says_the_same(source: str, kind: str) -> None:
+    assert because(source, kind, "A title") == reason(source, kind=kind, title="A title")
