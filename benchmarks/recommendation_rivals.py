@@ -41,12 +41,15 @@ def item_knn(liked: Any, k: int) -> Scorer:
     columns = scaled.T.tocsr()
     parts = []
     for first in range(0, liked.shape[1], BLOCK):
-        block = (columns[first : first + BLOCK] @ scaled).toarray()
-        block[np.arange(len(block)), np.arange(first, first + len(block))] = 0
-        if block.shape[1] > k:
-            cut = np.partition(block, block.shape[1] - k, axis=1)[:, block.shape[1] - k]
-            block[block < cut[:, None]] = 0
-        parts.append(csr_array(block))
+        block = (columns[first : first + BLOCK] @ scaled).tocsr()
+        for row in range(block.shape[0]):
+            span = slice(block.indptr[row], block.indptr[row + 1])
+            values = block.data[span]  # a view: what is set to 0 goes
+            values[block.indices[span] == first + row] = 0
+            if len(values) > k:
+                values[np.argpartition(values, len(values) - k)[: len(values) - k]] = 0
+        block.eliminate_zeros()
+        parts.append(block)
     similar = vstack(parts, format="csr").T.tocsr()
     return lambda users: np.asarray((liked[users] @ similar).toarray())
 
@@ -90,13 +93,17 @@ def ease(liked: Any, penalty: float) -> Scorer:
 
 
 def _inverse(gram: np.ndarray, penalty: float) -> np.ndarray:
-    """The inverse of a positive definite matrix plus ``penalty``, in its own memory."""
+    """The inverse of a positive definite matrix plus ``penalty``, in its own memory, by one thread: with more,
+    OpenBLAS (of scipy 1.17) ends in a fault for some 30,000 rows.
+    """
     from scipy.linalg import lapack
+    from threadpoolctl import threadpool_limits
 
     count = len(gram)
     gram[np.diag_indices(count)] += penalty
-    factor, failed = lapack.spotrf(gram.T, lower=1, clean=0, overwrite_a=1)
-    inverse, failed_too = lapack.spotri(factor, lower=1, overwrite_c=1)
+    with threadpool_limits(1, "blas"):
+        factor, failed = lapack.spotrf(gram.T, lower=1, clean=0, overwrite_a=1)
+        inverse, failed_too = lapack.spotri(factor, lower=1, overwrite_c=1)
     if failed or failed_too:
         raise AssertionError("the matrix is not positive definite")
     upper = inverse.T

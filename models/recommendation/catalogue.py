@@ -88,10 +88,15 @@ class Catalogue:
         return [self.alive & (self.kinds == kind) for kind in range(len(ITEM_KINDS))]
 
     @cached_property
+    def fame(self) -> np.ndarray:
+        """(n,) the popularity of each item as a share of the greatest."""
+        return np.asarray(self.popularity / max(float(self.popularity.max(initial=0.0)), 1e-12), np.float64)
+
+    @cached_property
     def standing(self) -> np.ndarray:
-        """(n,) float32 in (0, 1]: how many users know an item, as a share of the best known one."""
+        """(n,) float32 in (0, 1]: the root of how many users know an item, as a share of the best known one."""
         known = self.users + 1.0
-        return np.asarray(known / known.max(initial=1.0), np.float32)
+        return np.asarray(np.sqrt(known / known.max(initial=1.0)), np.float32)
 
     @cached_property
     def by_author(self) -> tuple[np.ndarray, np.ndarray]:

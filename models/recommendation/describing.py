@@ -12,7 +12,7 @@ from models.recommendation.catalogue import NO_TIME_US
 from models.recommendation.options import RecommendationOptions
 from models.recommendation.profile import Profile
 from models.recommendation.question import ITEM_KINDS, Question
-from models.recommendation.ranking import FEATURES, feature_matrix, hybrid
+from models.recommendation.ranking import FEATURES, feature_matrix, scored
 
 MOST_NAMED = 10
 Facts = dict[str, Any]
@@ -81,7 +81,12 @@ def interaction_features(
         return None
     pool = consider(sources, user, trend, np.array([place]), at_us=question.at_us)
     row = feature_matrix(
-        pool, hybrid(pool, options.mix), np.zeros(1, np.int64), user, sources.catalogue, question.at_us
+        pool,
+        scored(pool, options.mix, user, sources.catalogue),
+        np.zeros(1, np.int64),
+        user,
+        sources.catalogue,
+        question.at_us,
     )[0]
     return {
         "user_id": question.user_id,

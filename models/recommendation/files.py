@@ -68,6 +68,7 @@ def to_files(predictor: RecommendationPredictor) -> dict[str, bytes]:
         "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
         "features": list(FEATURES),
         "options": predictor.options.describe(),
+        "mix": list(predictor.ranker.mix),
         "facts": predictor.facts,
     }
     return {**files, FACTS_FILE: _json(facts)}
@@ -101,7 +102,9 @@ def load(files: Mapping[str, bytes]) -> RecommendationPredictor:
         _check_shapes(sources)
         ranker = files[RANKER_FILE].decode() if RANKER_FILE in facts["sha256"] else None
         encoder = ContentEncoder(arrays["known_buckets"], arrays["directions"])
-        return RecommendationPredictor(sources, encoder, Ranker(options.mix, ranker), options, facts["facts"])
+        people, content, trending = (float(share) for share in facts["mix"])
+        order = Ranker((people, content, trending), ranker)
+        return RecommendationPredictor(sources, encoder, order, options, facts["facts"])
     except ModelInvalid:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a damaged file makes of itself, it is no model

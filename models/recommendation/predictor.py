@@ -65,7 +65,8 @@ class RecommendationPredictor:
             "features": list(FEATURES),
             "options": self.options.describe(),
             "items": len(self.catalogue),
-            "ranker": "learned" if self.ranker.booster else "hybrid",
+            "ranker": "trees" if self.ranker.booster else "hybrid",
+            "mix": list(self.ranker.mix),
         }
 
     def knows(self, item_id: str) -> bool:
@@ -86,7 +87,7 @@ class RecommendationPredictor:
         What the user has seen within the options' window, what is excluded and what was removed does not come;
         of one author no more than ``author_run`` follow one another; some places are for new items.
         """
-        return answers(self.choose(question, board), self.catalogue, self.options.mix)
+        return answers(self.choose(question, board), self.catalogue, self.ranker.mix)
 
     def choose(self, question: Question, board: Board = EMPTY_BOARD) -> Chosen:
         """The same list, as places and scores."""
@@ -106,7 +107,7 @@ class RecommendationPredictor:
         pool = consider(self.sources, user, trends.values, places, at_us=question.at_us)
         order, scores = self.ranker.order(pool, user, self.catalogue, question.at_us, len(pool))
         chosen = Chosen(pool.places[order], scores, order, pool, user)
-        known = answers(chosen, self.catalogue, self.options.mix)
+        known = answers(chosen, self.catalogue, self.ranker.mix)
         return known + [unknown(name) for name in asked if not self.knows(name)]
 
     def similar(self, item_id: str, count: int, item_kind: str | None = None) -> list[Answer] | None:

@@ -80,6 +80,9 @@ class Tastes:
         """The profile of whoever asks, out of what they did up to the moment of the question."""
         taste = self._taste(question)
         seen = taste.known[taste.known_at > question.at_us - microseconds(self._options.seen)]
+        own = self._catalogue.author_names.codes.get(question.user_id)
+        if own is not None:  # nobody is recommended what they made themselves
+            seen = np.concatenate([seen, self._catalogue.items_of(own, len(self._catalogue))])
         if question.exclude:
             places = self._catalogue.places
             more = [places[name] for name in question.exclude if name in places]

@@ -12,7 +12,7 @@ from models.recommendation.diversity import spread
 from models.recommendation.options import RecommendationOptions
 from models.recommendation.profile import Profile, Tastes
 from models.recommendation.question import ITEM_KINDS, Question
-from models.recommendation.ranking import Ranker
+from models.recommendation.ranking import Ranker, leaning
 
 #: From a list so long on, some places are for exploration.
 LEAST_FOR_EXPLORATION = 5
@@ -52,7 +52,7 @@ def candidates(sources: Sources, tastes: Tastes, question: Question, trends: Tre
     if not len(ranked) and not len(user.places):
         ranked = catalogue.popular[kind]
     pool = propose(sources, user, trends.values, ranked, kind=kind, at_us=question.at_us, count=question.count)
-    if len(pool) < question.count:
+    if len(pool) < question.count or (len(user.places) and leaning(user)):
         pool = _filled(sources, pool, question, user, trends, kind)
     return pool, user
 
@@ -80,7 +80,7 @@ def choose(
 
 
 def _filled(sources: Sources, pool: Pool, question: Question, user: Profile, trends: Trends, kind: int) -> Pool:
-    """A pool that is too short, with what is popular and what is new: who asks for a list gets one."""
+    """A pool with what is popular and what is new, where it is too short or too little is known of who asks."""
     names = sources.catalogue
     most = 4 * question.count + len(user.seen)
     popular, newest = names.popular[kind][:most], names.newest[kind][:most]

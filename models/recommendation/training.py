@@ -62,7 +62,7 @@ def fit(
         "seed": seed,
         "libraries": library_versions("lightgbm", "numpy", "scipy"),
     }
-    return _fitted(everything, options, learned.text, facts, seed)
+    return _fitted(everything, options, Ranker(learned.mix or options.mix, learned.text), facts, seed)
 
 
 def _reranker(
@@ -70,17 +70,17 @@ def _reranker(
 ) -> Learned:
     before, after = interactions_of(train), interactions_of(valid)
     if not before.num_rows or not after.num_rows:
-        return Learned(None, {"why": "nothing to judge it by"})
+        return Learned(None, None, {"why": "nothing to judge it by"})
     first, last = (epoch_us(table["at"]).to_numpy() for table in (after, before))
     cut = int(first.min()) if first.min() > last.max() else None
     asked = questions(before, after, train, options, at_us=cut, split="valid")
     if not asked.num_rows:
-        return Learned(None, {"why": "nothing to judge it by"})
-    return learn(_fitted(train, options, None, {}, seed), asked, params, seed)
+        return Learned(None, None, {"why": "nothing to judge it by"})
+    return learn(_fitted(train, options, Ranker(options.mix, None), {}, seed), asked, params, seed)
 
 
 def _fitted(
-    examples: pa.Table, options: RecommendationOptions, ranker: str | None, facts: Mapping[str, Any], seed: int
+    examples: pa.Table, options: RecommendationOptions, ranker: Ranker, facts: Mapping[str, Any], seed: int
 ) -> RecommendationPredictor:
     world = world_of(examples, options)
     encoder, vectors = fit_content(world.described, seed)
@@ -93,4 +93,4 @@ def _fitted(
     )
     newest = pc.max(interactions_of(examples)["at"].cast(pa.int64())).as_py()
     known = {**facts, "users": len(world.users), "until_us": newest}
-    return RecommendationPredictor(sources, encoder, Ranker(options.mix, ranker), options, known)
+    return RecommendationPredictor(sources, encoder, ranker, options, known)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -71,12 +72,29 @@ def test_a_model_of_another_format_or_with_other_features_is_refused() -> None:
             FAMILY.load({**files, FACTS_FILE: json.dumps({**facts, **change}).encode()})
 
 
-def test_a_learned_ranker_takes_over_only_where_it_wins() -> None:
-    facts = fitted().predictor.facts["reranker"]
-    if fitted().predictor.ranker.booster is None:
-        assert facts["why"]
+def test_a_learned_order_takes_over_only_where_it_wins() -> None:
+    model = fitted().predictor
+    facts = model.facts["reranker"]
+    if model.ranker.booster is not None:
+        assert facts["ndcg_gain_of_trees"][1] > 0
+    elif model.ranker.mix != OPTIONS.mix:
+        assert facts["ndcg_gain_of_mix"][1] > 0
     else:
-        assert facts["ndcg_gain_over_hybrid"][1] > 0
+        assert facts["why"]
+
+
+def test_where_content_only_misleads_people_are_believed() -> None:
+    """Words are dealt out by chance: what people like together is all that there is to know."""
+    world = sources(users=400, events=6_000)
+    items = world["items"].drop_columns(["category", "tags", "author_id"])
+    words = [f"word{at % 11} word{at % 7}" for at in np.random.default_rng(1).permutation(items.num_rows)]
+    misled = items.set_column(items.schema.get_field_index("text"), "text", pa.array(words))
+    found = FAMILY.collect({**world, "items": misled}, None, OPTIONS)  # type: ignore[arg-type]
+    train, valid, _ = FAMILY.training_rows(found, replace(OPTIONS, test_span=timedelta(days=6)))
+    model = FAMILY.fit(train, valid, OPTIONS, {}, SEED)
+    assert model.facts["reranker"]["with_a_find"] >= 200
+    assert model.ranker.booster is not None or model.ranker.mix[1] < OPTIONS.mix[1]
+    assert FAMILY.load(model.to_files()).ranker.mix == model.ranker.mix
 
 
 def test_with_few_questions_the_hybrid_goes_on() -> None:

@@ -228,6 +228,14 @@ def test_what_was_taken_down_is_never_recommended(model: RecommendationPredictor
     assert back.recommend(likes)[0]["id"] == best
 
 
+def test_nobody_is_recommended_what_they_made_themselves(model: RecommendationPredictor) -> None:
+    likes = [(name, "like", 28) for name in of("comedy", 4)]
+    best = model.recommend(asked(*likes))[0]
+    names = [one["author_id"] for one in model.recommend(asked(*likes, user=best["author_id"], count=40))]
+    assert names
+    assert best["author_id"] not in names
+
+
 def test_given_items_are_ranked_each_once_and_unknown_ones_come_last(model: RecommendationPredictor) -> None:
     likes = asked(*((name, "like", 28) for name in of("news", 4)))
     wanted = [*of("sport", 3), "what is this", *of("news", 8)[4:], of("sport", 1)[0]]
