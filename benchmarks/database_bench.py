@@ -5,14 +5,10 @@ Runs on a private cluster of its own with fsync on, as in production.
 
 from __future__ import annotations
 
-import shutil
-import socket
-import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,10 +16,9 @@ import pyarrow as pa
 from sqlalchemy import Engine, text
 from sqlalchemy.dialects.postgresql import insert
 
-from config.settings import load_settings
-from local.postgres import PostgresCluster
+from benchmarks.database import bench_database
 from storage.bulk import load_snapshots
-from storage.database import make_engine, migrate, transaction
+from storage.database import transaction
 from storage.snapshot_schema import COUNTS, DESCRIPTION
 from storage.sources.viral import read
 from storage.tables import Base
@@ -34,32 +29,8 @@ EMPTY = "truncate engagement_snapshots, videos, creators"
 
 
 def run() -> list[dict[str, Any]]:
-    folder = Path(tempfile.mkdtemp(prefix="assay-bench-"))
-    folder.chmod(0o755)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    cluster = PostgresCluster(folder / "postgres", port, "assay", "bench")
-    settings = load_settings(
-        assay_home=folder,
-        db_host="127.0.0.1",
-        db_port=port,
-        db_user="assay",
-        db_password="bench",  # noqa: S106 (lives as long as this run)
-        db_name="bench",
-    )
-    try:
-        cluster.start()
-        cluster.ensure_databases(["bench"])
-        migrate(settings)
-        engine = make_engine(settings)
-        try:
-            return [*compare_ways_in(engine), *load_and_read_a_million(engine)]
-        finally:
-            engine.dispose()
-    finally:
-        cluster.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+    with bench_database() as (engine, _, _):
+        return [*compare_ways_in(engine), *load_and_read_a_million(engine)]
 
 
 def snapshots(rows: int) -> pa.Table:

@@ -12,7 +12,6 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,11 +19,9 @@ from typing import Any
 
 from sqlalchemy import Engine, text
 
-from benchmarks.experiment_serving_bench import PASSWORD, _database, _remove
+from benchmarks.database import bench_database, database_environment
 from benchmarks.serving_bench import ROOT, free_port, process, row, service_environment
-from config.settings import Settings, load_settings
-from local.postgres import PostgresCluster
-from storage.database import make_engine, migrate
+from config.settings import Settings
 
 CLIENTS, SECONDS, ROUNDS = 8, 5, 3
 BATCHES = (100, 10)
@@ -32,21 +29,8 @@ WAIT_SECONDS = 120.0
 
 
 def run() -> list[dict[str, Any]]:
-    folder = Path(tempfile.mkdtemp(prefix="assay-bench-"))
-    folder.chmod(0o755)  # the account that PostgreSQL runs as under root enters it
     with ExitStack() as stack:
-        stack.callback(_remove, folder)
-        cluster = PostgresCluster(folder / "postgres", free_port(), "assay", PASSWORD)
-        stack.callback(cluster.stop)
-        cluster.start()
-        cluster.ensure_databases(["assay"])
-        settings = load_settings(
-            assay_home=folder / "home", db_host="127.0.0.1", db_port=cluster.port, db_user="assay",
-            db_password=PASSWORD, db_name="assay",
-        )  # fmt: skip
-        migrate(settings)
-        engine = make_engine(settings)
-        stack.callback(engine.dispose)
+        engine, settings, folder = stack.enter_context(bench_database())
         ours = stack.enter_context(_service(settings, folder, "ours"))
         other = stack.enter_context(_service(settings, folder, "plain"))
         rows: list[dict[str, Any]] = []
@@ -60,7 +44,11 @@ def _service(settings: Settings, folder: Path, name: str) -> Any:
     plain = name == "plain"
     app = ["benchmarks.plain_event_service:app"] if plain else ["--factory", "benchmarks.events_service:make"]
     more = {"DATABASE_URL": settings.database_url()} if plain else {}
-    environment = {**service_environment(settings.home, port, "recommendation"), **_database(settings), **more}
+    environment = {
+        **service_environment(settings.home, port, "recommendation"),
+        **database_environment(settings),
+        **more,
+    }
     return process(
         [sys.executable, "-m", "uvicorn", *app, "--port", str(port), "--no-access-log", "--lifespan", "off"],
         {**os.environ, **environment},

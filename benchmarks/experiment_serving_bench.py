@@ -11,7 +11,6 @@ import json
 import os
 import statistics
 import sys
-import tempfile
 import time
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -21,17 +20,15 @@ from typing import Any
 import httpx
 from sqlalchemy import Engine, text
 
+from benchmarks.database import bench_database, database_environment
 from benchmarks.serving_bench import free_port, interleaved, load, process, row, service_environment
-from config.settings import Settings, load_settings
-from local.postgres import PostgresCluster
+from config.settings import Settings
 from models.experiments.definition import parse_definition
-from storage.database import make_engine, migrate
 from storage.experiments import change_state, create
 
 VARIANTS = ("question", "number", "story")
 CLIENTS = (1, 8, 32)
 SECONDS, ROUNDS = 2.0, 3
-PASSWORD = "a benchmark's password"  # noqa: S105 - of a server that lives for a minute
 POLICIES: dict[str, dict[str, Any]] = {
     "thompson": {"policy": {"kind": "thompson"}},
     "contextual": {
@@ -43,21 +40,8 @@ BODIES: dict[str, dict[str, Any]] = {"thompson": {}, "contextual": {"context": {
 
 
 def run() -> list[dict[str, Any]]:
-    folder = Path(tempfile.mkdtemp(prefix="assay-bench-"))
-    folder.chmod(0o755)  # the account that PostgreSQL runs as under root enters it
     with ExitStack() as stack:
-        stack.callback(_remove, folder)
-        cluster = PostgresCluster(folder / "postgres", free_port(), "assay", PASSWORD)
-        stack.callback(cluster.stop)
-        cluster.start()
-        cluster.ensure_databases(["assay"])
-        settings = load_settings(
-            assay_home=folder / "home", db_host="127.0.0.1", db_port=cluster.port, db_user="assay",
-            db_password=PASSWORD, db_name="assay",
-        )  # fmt: skip
-        migrate(settings)
-        engine = make_engine(settings)
-        stack.callback(engine.dispose)
+        engine, settings, folder = stack.enter_context(bench_database())
         _experiments(engine)
         ours, other = (
             stack.enter_context(_ours(settings, folder)),
@@ -70,12 +54,6 @@ def run() -> list[dict[str, Any]]:
         return [*rows, _exact(engine)]
 
 
-def _remove(folder: Path) -> None:
-    import shutil
-
-    shutil.rmtree(folder, ignore_errors=True)
-
-
 def _experiments(engine: Engine) -> None:
     at = datetime.now(UTC)
     for name, fields in POLICIES.items():
@@ -84,18 +62,11 @@ def _experiments(engine: Engine) -> None:
         change_state(engine, name, "start", actor="bench", at=at)
 
 
-def _database(settings: Settings) -> dict[str, str]:
-    return {
-        "DB_HOST": "127.0.0.1", "DB_PORT": str(settings.database_port), "DB_USER": "assay",
-        "DB_PASSWORD": PASSWORD, "DB_NAME": "assay",
-    }  # fmt: skip
-
-
 def _ours(settings: Settings, folder: Path) -> Any:
     port = free_port()
     return process(
         [sys.executable, "-m", "serving.run", "ctr"],
-        {**service_environment(settings.home, port, "ctr"), **_database(settings)},
+        {**service_environment(settings.home, port, "ctr"), **database_environment(settings)},
         f"http://127.0.0.1:{port}",
         folder / "ours.log",
     )

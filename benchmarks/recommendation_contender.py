@@ -74,7 +74,9 @@ def _ours(folder: Path, data: str, name: str) -> tuple[np.ndarray, dict[str, Any
     began = time.perf_counter()
     predictor: Any = FAMILY.fit(examples["train"], examples["valid"], OPTIONS, {}, SEED)
     facts = {"seconds": time.perf_counter() - began, "peak": _peak(), "before": before, "read": read}
-    facts |= {name: predictor.info[name] for name in ("interactions", "items", "users", "ranker", "mix", "reranker")}
+    facts |= {
+        name: predictor.info[name] for name in ("interactions", "items", "users", "ranker", "mix", "reranker")
+    }
     if name == OURS_ON_ALL:
         return np.zeros((0, 0), np.int64), facts
     began = time.perf_counter()

@@ -13,7 +13,6 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
@@ -22,11 +21,10 @@ import httpx
 import numpy as np
 import pyarrow as pa
 
-from benchmarks.experiment_serving_bench import PASSWORD, _database, _remove
+from benchmarks.database import bench_database, database_environment
 from benchmarks.recommendation_people import as_examples, gowalla_lists, moment
 from benchmarks.serving_bench import CLIENTS, ROOT, ROUNDS, free_port, process, row, service_environment
-from config.settings import Settings, load_settings
-from local.postgres import PostgresCluster
+from config.settings import Settings
 
 PATH = "/api/v1/recommend"
 #: As many factors as implicit fits unless it is told otherwise.
@@ -35,18 +33,8 @@ USERS, LONGEST, SECONDS, SEED = 2000, 200, 3.0, 7
 
 
 def run() -> list[dict[str, Any]]:
-    folder = Path(tempfile.mkdtemp(prefix="assay-bench-"))
-    folder.chmod(0o755)  # the account that PostgreSQL runs as under root enters it
     with ExitStack() as stack:
-        stack.callback(_remove, folder)
-        cluster = PostgresCluster(folder / "postgres", free_port(), "assay", PASSWORD)
-        stack.callback(cluster.stop)
-        cluster.start()
-        cluster.ensure_databases(["assay"])
-        settings = load_settings(
-            assay_home=folder / "home", db_host="127.0.0.1", db_port=cluster.port, db_user="assay",
-            db_password=PASSWORD, db_name="assay",
-        )  # fmt: skip
+        _, settings, folder = stack.enter_context(bench_database())
         users = prepare(settings, folder)
         uncached = stack.enter_context(
             ours(settings, folder, "uncached", {"RECOMMENDATION_CACHE_SECONDS": "0"})
@@ -60,12 +48,10 @@ def prepare(settings: Settings, folder: Path) -> Path:
     """The model on disk, the users' histories in the database, factors for the other; the file of users."""
     from models.recommendation import FAMILY
     from serving.disk_copy import DiskCopy
-    from storage.database import migrate
 
     now, lists = moment(), gowalla_lists()
     examples = as_examples(lists, now, SEED)
     chosen = [user for user, items in lists.items() if len(items) <= LONGEST][:USERS]
-    migrate(settings)
     fill(settings, examples, chosen)
     files = os.environ.get("RECOMMENDATION_FILES")  # of a fit before, to measure again without another
     if files:
@@ -120,7 +106,11 @@ def ours(settings: Settings, folder: Path, name: str, more: dict[str, str]) -> A
     port = free_port()
     return process(
         [sys.executable, "-m", "serving.run", "recommendation"],
-        {**service_environment(folder / name, port, "recommendation"), **_database(settings), **more},
+        {
+            **service_environment(folder / name, port, "recommendation"),
+            **database_environment(settings),
+            **more,
+        },
         f"http://127.0.0.1:{port}",
         folder / f"{name}.log",
     )

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import resource
-import shutil
-import socket
 import statistics
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from psycopg.sql import SQL
 from sqlalchemy import Engine, text
 
+from benchmarks.database import bench_database
 from benchmarks.trending_data import END, Month, load, prepare
 from benchmarks.trending_real import real_rows
-from config.settings import Settings, load_settings
-from local.postgres import PostgresCluster
+from config.settings import Settings
 from models.trending.windows import covers, horizon
 from storage.copying import cursor
-from storage.database import make_engine, migrate, transaction
+from storage.database import transaction
 from storage.trending_sql import CONTRIBUTIONS, engagement
 from tasks.trending import refresh
 
@@ -73,7 +68,7 @@ def run() -> list[dict[str, Any]]:
 def speed(events: int) -> list[dict[str, Any]]:
     """Load a month, make the sums of it, and then quarters of an hour."""
     month = Month(events)
-    with _database() as (engine, settings):
+    with bench_database() as (engine, settings, _):
         prepare(engine)
         first = month.before(QUARTER * TICKS)
         load(engine, month, 0, first)
@@ -158,33 +153,3 @@ def _sizes(engine: Engine) -> dict[str, float]:
             name: float(connection.execute(text(query)).scalar_one() or 0)
             for name, query in (("sums", sums), ("events", events))
         }
-
-
-@contextmanager
-def _database() -> Iterator[tuple[Engine, Settings]]:
-    folder = Path(tempfile.mkdtemp(prefix="assay-bench-"))
-    folder.chmod(0o755)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    cluster = PostgresCluster(folder / "postgres", port, "assay", "bench")
-    settings = load_settings(
-        assay_home=folder,
-        db_host="127.0.0.1",
-        db_port=port,
-        db_user="assay",
-        db_password="bench",  # noqa: S106 (lives as long as this run)
-        db_name="bench",
-    )
-    try:
-        cluster.start()
-        cluster.ensure_databases(["bench"])
-        migrate(settings)
-        engine = make_engine(settings)
-        try:
-            yield engine, settings
-        finally:
-            engine.dispose()
-    finally:
-        cluster.stop()
-        shutil.rmtree(folder, ignore_errors=True)

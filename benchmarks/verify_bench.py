@@ -13,12 +13,10 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -27,13 +25,13 @@ import numpy as np
 from playwright.sync_api import Browser, Page, sync_playwright
 from sqlalchemy import Engine, text
 
-from config.settings import Settings, load_settings
+from benchmarks.database import bench_database
+from config.settings import Settings
 from demo.faces import draw_face, make_person
-from local.postgres import PostgresCluster
 from storage.accounts import create_account
 from storage.admin_sessions import open_session
 from storage.candidates import Filter, IndexRow, counts, index_candidates, page
-from storage.database import make_engine, migrate, transaction
+from storage.database import transaction
 from storage.objects import open_store
 from storage.reviews import candidate_key
 
@@ -75,26 +73,9 @@ addEventListener('DOMContentLoaded', () => {
 
 
 def run() -> list[dict[str, Any]]:
-    folder = Path(tempfile.mkdtemp(prefix="assay-bench-"))
-    folder.chmod(0o755)
-    cluster = PostgresCluster(folder / "postgres", _free_port(), "assay", "bench")
-    settings = load_settings(
-        assay_home=folder / "home", db_host="127.0.0.1", db_port=cluster.port, db_user="assay",
-        db_password="bench", db_name="bench", admin_port=_free_port(),  # noqa: S106 (lives as long as this run)
-    )  # fmt: skip
-    try:
-        cluster.start()
-        cluster.ensure_databases(["bench"])
-        migrate(settings)
-        engine = make_engine(settings)
-        try:
-            fill(settings, engine)
-            return [*in_the_browser(settings, engine), *queries(engine)]
-        finally:
-            engine.dispose()
-    finally:
-        cluster.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+    with bench_database(admin_port=_free_port()) as (engine, settings, _):
+        fill(settings, engine)
+        return [*in_the_browser(settings, engine), *queries(engine)]
 
 
 def fill(settings: Settings, engine: Engine) -> None:
