@@ -146,7 +146,8 @@ def human_seconds(seconds: float | None) -> str:
 
 def _fitting(cells: list[dict[str, str]], columns: list[str], optional: list[str], width: int) -> list[str]:
     def needed(names: list[str]) -> int:
-        return sum(max(len(name), *(len(row[name]) for row in cells)) + 2 for name in names)
+        # between two columns are a blank of each and the line, which is one too
+        return sum(max(len(name), *(len(row[name]) for row in cells)) + 3 for name in names) - 1
 
     while optional and needed(columns) > width:
         columns = [name for name in columns if name != optional[0]]

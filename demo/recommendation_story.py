@@ -101,8 +101,8 @@ def _directions(feed: Feed, items: Sequence[dict[str, Any]]) -> Iterator[str]:
         for one in by[name][:most]:
             title = feed.titles.get(one["item_id"], one["item_id"])
             yield f"{name}: {title}, {one['growth']:.1f} times its share of the day before"
-    others = ", ".join(f"{len(found)} {name}" for name, found in by.items() if found)
-    yield f"in all {others}"
+    counted = ", ".join(f"{len(found)} {name}" for name, found in by.items() if found)
+    yield f"of the first {len(items)} videos: {counted}"
 
 
 def recommend_and_act(settings: Settings, version: str, feed: Feed, progress: Progress) -> None:
@@ -156,11 +156,12 @@ def next_list(settings: Settings, question: dict[str, Any], before: dict[str, An
 
 def roll_out(settings: Settings, feed: Feed, progress: Progress) -> dict[str, int]:
     """Let the model answer half of the people only, ask for some, and undo it; who answered how many."""
-    with rolled_out(settings, 50, "half, to see"), _client(settings) as client:
+    with rolled_out(settings, 50, "half, to see") as before, _client(settings) as client:
         await_flag(settings, 50)
         progress.say(f"asking for {ASKED} people")
         questions = [{"user_id": user, "limit": SHOWN} for user in feed.users[:ASKED]]
         by = Counter(_checked(client.post(PATH, json=one))["answered_by"] for one in questions)
+    await_flag(settings, before)
     progress.done(
         f"{FLAG} on for 50 %: of {ASKED} people the model answers {by['model']}, the heuristic "
         f"{by['heuristic']}. Now it is on as before."
@@ -169,8 +170,8 @@ def roll_out(settings: Settings, feed: Feed, progress: Progress) -> dict[str, in
 
 
 @contextmanager
-def rolled_out(settings: Settings, percent: int, reason: str) -> Iterator[None]:
-    """The flag on for so many percent of the users, and then as it was; 0 is off."""
+def rolled_out(settings: Settings, percent: int, reason: str) -> Iterator[int]:
+    """The flag on for so many percent of the users, 0 is off, and then as it was: for the percentage given."""
     from storage.database import make_engine
     from storage.flags import read_flags
 
@@ -179,7 +180,7 @@ def rolled_out(settings: Settings, percent: int, reason: str) -> Iterator[None]:
         before = read_flags(engine)[FLAG]
         _set(engine, percent > 0, percent or before.rollout, reason)
         try:
-            yield
+            yield before.state.share
         finally:
             _set(engine, before.enabled, before.rollout, "back to what it was")
     finally:

@@ -26,9 +26,10 @@ TOPICS = {
 _AUTHORS = ("Ada", "Ben", "Chi", "Dora", "Eli", "Fay", "Gus", "Hana", "Ivo", "Jun", "Kim", "Leo", "Mia", "Noa")
 #: Number of the person whom the demo asks for: somebody who likes food and pets, and speaks English.
 SOMEBODY, TASTE = 0, ("food", "pets")
-#: Videos that rise in the last day, and one that falls, by their numbers; who takes part in a day.
+#: Videos that rise in the last day, and one that falls, by their numbers.
 RISING, FALLING = (0, 1), 2
-CROWD, FEW = 90, 8
+#: Shares of the people who come in the last day, and in the day before it, of what rises and of what falls.
+_RISES, _FALLS = (0.36, 0.03), (0.1, 0.48)
 _LANGUAGE_SHARES = (0.5, 0.18, 0.12, 0.12, 0.08)
 #: Of items in another language: English is understood by many.
 _ENGLISH, _FOREIGN = 0.2, 0.02
@@ -240,9 +241,8 @@ def _reactions(user: int, item: int, at: float, liking: float, rng: np.random.Ge
 def _crowds(size: RecommendationSize, seen: np.ndarray, rng: np.random.Generator) -> list[_Did]:
     """Everybody comes to the rising videos in the last day, and came to the falling one in the day before."""
     rows, end = [], size.days * _DAY
-    crowd, few = min(CROWD, size.users // 3), min(FEW, size.users // 10)
     for item in (*RISING, FALLING):
-        last, before = (few, crowd) if item == FALLING else (crowd, few)
+        last, before = (round(share * size.users) for share in (_FALLS if item == FALLING else _RISES))
         users = rng.permutation(np.arange(1, len(seen)))[: last + before]
         for number, user in enumerate(users.tolist()):
             # the last crowd came within 20 hours, so that it is within a day for some hours from now

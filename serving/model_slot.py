@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -49,9 +49,13 @@ class ModelSlot:
     def __init__(self) -> None:
         self.current: ServedModel | None = None
         self.registry = RegistryView()
+        #: Told of a version right before it answers, in the thread that puts it in service; must not raise.
+        self.before: Callable[[ServedModel], None] | None = None
 
     def swap(self, model: ServedModel) -> None:
         """Put ``model`` in service."""
+        if self.before is not None:
+            self.before(model)
         self.current = model
 
     def why_empty(self) -> str:

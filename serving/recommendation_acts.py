@@ -34,6 +34,10 @@ class ActListener(Protocol):
         """Anybody may have acted elsewhere."""
         ...
 
+    def forgotten(self) -> None:
+        """Somebody was forgotten: nothing of what is in memory may be told any more."""
+        ...
+
     def began(self) -> None:
         """From now on it is told who acts; of what was before, nothing is known."""
         ...
@@ -50,6 +54,7 @@ class ActWatcher:
         self._read = read
         self._listener: ActListener | None = None
         self._snapshot: str | None = None
+        self._erasures = ""
         self._looked_at = -LATE_SECONDS
         self._own: OrderedDict[str, None] = OrderedDict()
         self._ticker = Ticker("act-watcher", SECONDS, self.look)
@@ -73,11 +78,13 @@ class ActWatcher:
             users = {user for event, user in found.users.items() if event not in self._own}
             if self._snapshot is None:
                 listener.began()
+            elif found.erasures != self._erasures:
+                listener.forgotten()
             elif not found.complete:
                 listener.anybody()
             elif users:
                 listener.elsewhere(users)
-        self._snapshot, self._looked_at = found.snapshot, began
+        self._snapshot, self._erasures, self._looked_at = found.snapshot, found.erasures, began
 
     def start(self, listener: ActListener) -> None:
         """Look once, and begin to tell ``listener``, from a thread. Never raises."""

@@ -106,8 +106,10 @@ class Answerer:
         """Ids of items that were taken down lately."""
         return self._board.gone
 
-    async def who(self, user_id: str) -> Who:
-        """Who answers this user now."""
+    async def who(self, user_id: str, *, decide: bool = True) -> Who:
+        """Who answers this user now; without ``decide`` no experiment is asked, and a decision that is
+        remembered is followed.
+        """
         flags, model = self._flags.current.for_user(user_id), self._slot.current
         if not flags[ML]:
             return Who(HEURISTIC, HEURISTIC, self._heuristic, flags)
@@ -115,7 +117,9 @@ class Answerer:
             return Who(PRECOMPUTED, PRECOMPUTED, self._heuristic, flags)
         choice = None
         if self._chooser.active:
-            choice = self._chooser.known(user_id) or await self._chooser.choose(user_id)
+            choice = self._chooser.known(user_id)
+            if choice is None and decide:
+                choice = await self._chooser.choose(user_id)
         if choice is not None and choice.variant == HEURISTIC:
             return Who(HEURISTIC, HEURISTIC, self._heuristic, flags, choice)
         return Who(MODEL, model.version, self._board.predictor(model), flags, choice)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any
@@ -19,6 +18,7 @@ from serving.recommendation_figures import RecommendationFigures
 from serving.recommendation_schema import RankRequest, RecommendRequest
 from serving.recommendation_users import Histories, Known
 from serving.recorder import Recorder, new_identities
+from serving.security import ApiKey
 from serving.validation import BodyValidator
 
 #: An answer is kept without its last field, which tells whether it was kept.
@@ -38,6 +38,7 @@ class RecommendApi:
         cache: AnswerCache,
         recorder: Recorder,
         figures: RecommendationFigures,
+        key: ApiKey,
         max_body_bytes: int,
     ) -> None:
         self._answerer = answerer
@@ -45,6 +46,7 @@ class RecommendApi:
         self._cache = cache
         self._recorder = recorder
         self._figures = figures
+        self._key = key
         self._limit = max_body_bytes
         self._lists = BodyValidator(RecommendRequest, list(RecommendRequest.__annotations__))
         self._ranks = BodyValidator(RankRequest, list(RankRequest.__annotations__))
@@ -54,6 +56,9 @@ class RecommendApi:
     async def recommend(self, request: Request) -> Response:
         """A list for a user, kept or new."""
         ask = Ask.of(self._lists.parse(await request.json_body(self._limit)))
+        if ask.preview:
+            self._key.check(request.header(b"x-api-key"))
+            return await self._preview(ask)
         who = await self._answerer.who(ask.user_id)
         key = f"{who.key}|{ask.key}"
         found = await self._cache.get(ask.user_id, key)
@@ -72,6 +77,10 @@ class RecommendApi:
         """The user acted: what is being computed is for those who asked before. In any thread."""
         self._flights.pop(user_id, None)
 
+    def dropped_all(self) -> None:
+        """Anybody may have acted: the same for all. In any thread."""
+        self._flights.clear()
+
     async def rank(self, request: Request) -> Response:
         """Given items in order, with scores and reasons."""
         asked = self._ranks.parse(await request.json_body(self._limit))
@@ -82,6 +91,14 @@ class RecommendApi:
         answered = self._answerer.rank(who, question, asked["items"])
         head = self._answer(ask, who, question, known, answered, started)
         return Response(head + FRESH)
+
+    async def _preview(self, ask: Ask) -> Response:
+        """What the user would get now: nothing is kept or recorded of it, and no experiment counts it."""
+        who = await self._answerer.who(ask.user_id, decide=False)
+        known = await self._histories.get(ask.user_id)
+        question = ask.question(known)
+        answered = await self._answerer.recommend(who, question)
+        return Response(_head(ask, who, question, known, answered, None) + FRESH)
 
     async def _flight(self, ask: Ask, who: Who, key: str, token: bytes | None) -> bytes:
         """The answer that is being computed for the same question, or that of a new computation."""
@@ -95,7 +112,7 @@ class RecommendApi:
     def _landed(self, user_id: str, flights: dict[str, asyncio.Task[bytes]], key: str) -> None:
         flights.pop(key, None)
         if not flights and self._flights.get(user_id) is flights:
-            del self._flights[user_id]
+            self._flights.pop(user_id, None)  # another thread may have dropped it by now
 
     async def _compute(self, ask: Ask, who: Who, key: str, token: bytes | None) -> bytes:
         if self._cache.shared:  # who looked before another one's answer was there may come after it
@@ -122,49 +139,52 @@ class RecommendApi:
     ) -> bytes:
         """The answer without its end; recorded and counted."""
         identity = new_identities(1)[0]
-        items = answered.items
-        if ask.explain and answered.by == MODEL:
-            items = [
-                {**item, "features": who.predictor.interaction_features(question, item["id"])} for item in items
-            ]
-        experiment = who.choice._asdict() if who.choice and answered.by == who.by else None
         now, latency = datetime.now(UTC), round((perf_counter() - started) * 1000, 3)
-        more: Mapping[str, Any] = {"experiment": experiment} if experiment else {}
+        recorded = {
+            "items": [item["id"] for item in answered.items],
+            "sources": [item["source"] for item in answered.items],
+            "answered_by": answered.by,
+            **_experiment(who, answered),
+        }
         self._recorder.record(
-            [
-                (
-                    identity,
-                    ask.user_id,
-                    now,
-                    ask.inputs(),
-                    {
-                        "items": [item["id"] for item in items],
-                        "sources": [item["source"] for item in items],
-                        "answered_by": answered.by,
-                        **more,
-                    },
-                )
-            ],
+            [(identity, ask.user_id, now, ask.inputs(), recorded)],
             version=answered.version,
             latency_ms=latency,
             received_at=now,
         )
         self._figures.count(answered.by, cached=False)
-        body = orjson.dumps(
-            {
-                "user_id": ask.user_id,
-                "items": items,
-                "count": len(items),
-                "answered_by": answered.by,
-                "model_version": answered.version,
-                "recommendation_id": identity,
-                "flags": who.flags,
-                **more,
-                "degraded": known.degraded,
-            },
-            option=_OPTIONS,
-        )
-        return body[:-1]
+        return _head(ask, who, question, known, answered, identity)
+
+
+def _head(
+    ask: Ask, who: Who, question: Question, known: Known, answered: Answered, identity: str | None
+) -> bytes:
+    """An answer without its end; ``identity`` None: a preview."""
+    items = answered.items
+    if ask.explain and answered.by == MODEL:
+        features = who.predictor.interaction_features
+        items = [{**item, "features": features(question, item["id"])} for item in items]
+    body = orjson.dumps(
+        {
+            "user_id": ask.user_id,
+            "items": items,
+            "count": len(items),
+            "answered_by": answered.by,
+            "model_version": answered.version,
+            "recommendation_id": identity,
+            "flags": who.flags,
+            **_experiment(who, answered),
+            **({"preview": True} if identity is None else {}),
+            "degraded": known.degraded,
+        },
+        option=_OPTIONS,
+    )
+    return body[:-1]
+
+
+def _experiment(who: Who, answered: Answered) -> dict[str, Any]:
+    """The decision that the answer follows, where one did decide."""
+    return {"experiment": who.choice._asdict()} if who.choice and answered.by == who.by else {}
 
 
 def _marked(head: bytes, items: list[dict[str, Any]]) -> bytes:

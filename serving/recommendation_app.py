@@ -31,6 +31,7 @@ from serving.recommendation_store import BATCH_ROWS, Catalogue, take_events
 from serving.recommendation_trending import TrendingApi
 from serving.recommendation_users import Histories
 from serving.runtime import ServiceRuntime
+from serving.security import ApiKey
 
 __all__ = ["RecommendationService", "recommendation_openapi"]
 
@@ -80,11 +81,18 @@ class RecommendationService:
             runtime.slot, self.board, self.flags, self.heuristic, self.chooser, self.database, self._pool
         )
         self.api = RecommendApi(
-            answerer, self.histories, self.cache, runtime.recorder, self.figures, settings.max_body_bytes
+            answerer,
+            self.histories,
+            self.cache,
+            runtime.recorder,
+            self.figures,
+            ApiKey(settings),
+            settings.max_body_bytes,
         )
         self.listener = EventListener(
             options.weights, self.histories, self.cache, self.api, self.acts, self.rewards
         )
+        self.board.on_forgotten = self.listener.forgotten
 
     def application(self) -> Application:
         """The ASGI application."""

@@ -27,6 +27,7 @@ class Ask:
     region: str | None
     category: str | None
     explain: bool
+    preview: bool
 
     @classmethod
     def of(cls, asked: Asked) -> Ask:
@@ -44,6 +45,7 @@ class Ask:
             asked.get("region"),
             asked.get("category"),
             bool(asked.get("explain")),
+            bool(asked.get("preview")),
         )
 
     @property

@@ -6,17 +6,20 @@ While the database is away the last board stands.
 from __future__ import annotations
 
 import logging
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
+from config.errors import AssayError
 from models.recommendation.board import make_board
 from models.recommendation.heuristic import HeuristicPredictor
 from models.recommendation.question import EMPTY_BOARD, Board, Question
 from models.recommendation.reading import BEFORE_VERSION, LIVE_ITEMS
 from serving.experiments.ticker import Ticker
 from serving.model_slot import ModelSlot, ServedModel
+from serving.recommendation_forgotten import ForgottenAuthors, ForgottenReader
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +36,7 @@ LONGEST_TEXT = 200
 Row = dict[str, Any]
 
 
-class BoardReader(Protocol):
+class BoardReader(ForgottenReader, Protocol):
     """The part of :class:`serving.recommendation_database.RecommendationDatabase` that is used here."""
 
     def trending(self) -> Mapping[str, float]:
@@ -58,7 +61,8 @@ class BoardReader(Protocol):
 
 
 class BoardWatcher:
-    """Keeps :attr:`board`, and a model that knows of items younger than itself.
+    """Keeps :attr:`board`, and a model that knows of items younger than itself, and of none of people who were
+    forgotten since.
 
     Args:
         database: is read.
@@ -75,55 +79,106 @@ class BoardWatcher:
         #: Ids of items that were taken down lately.
         self.gone: frozenset[bytes] = frozenset()
         self._live: tuple[ServedModel, Any] | None = None
+        #: The same of a version that is about to be put in service.
+        self._next: tuple[ServedModel, Any] | None = None
+        self._forgotten = ForgottenAuthors(database)
+        self._untold = False
+        #: Called when somebody was forgotten and what answers here knows it: lists that are kept do not.
+        self.on_forgotten: Callable[[], None] = lambda: None
         self._engagement: Mapping[str, float] = {}
         self._engagement_at = -ENGAGEMENT_SECONDS
         self._items: dict[str, Row] = {}
         self._full_at = -FULL_SECONDS
         self._updated_at: datetime | None = None
         self._fresh_at = time.monotonic()
+        self._lock = threading.Lock()
         self._ticker = Ticker("board-watcher", SECONDS, self.look)
+        slot.before = self.prepare
 
     def predictor(self, model: ServedModel) -> Any:
         """The predictor of the served version, with the items that appeared since it was trained."""
-        live = self._live
-        return live[1] if live is not None and live[0] is model else model.predictor
+        live = self._live_of(model)
+        return model.predictor if live is None else live[1]
+
+    def prepare(self, model: ServedModel) -> None:
+        """Let a version know what it must before it answers anybody. Never raises: while the database is away
+        it is told what was known last.
+        """
+        with self._lock:
+            try:
+                self._untold |= self._forgotten.look()
+                live = self._extended(model, datetime.now(UTC))
+            except Exception as error:
+                said = "version %s is told what was known last of items: %s"
+                logger.warning(said, model.version, error, exc_info=not isinstance(error, AssayError))
+                self._full_at = -FULL_SECONDS
+                live = self._last_known(model.predictor)
+            self._next = model, live
 
     def look(self) -> None:
         """Read once. Raises DatabaseError; the last board stands then."""
+        with self._lock:
+            self._look()
+
+    def _look(self) -> None:
         now, started = datetime.now(UTC), time.monotonic()
         if started - self._engagement_at >= ENGAGEMENT_SECONDS:
             self._engagement, self._engagement_at = self._database.engagement(now), started
+        self._untold |= self._forgotten.look()
         trending = self._database.trending()
         items = {row["id"]: row for row in self._database.newest(now)}
         missing = [one for one in {**trending, **self._engagement} if one not in items]
         items |= self._database.items(missing)
+        items = self._forgotten.taken_down(items)
         board = make_board(map(_short, items.values()), trending, self._engagement)
-        model, live = self._extended(now)
+        # one that was prepared is in service by the end of this
+        model = self._next[0] if self._next is not None else self._slot.current
+        live = self._extended(model, now)
         self._warm(board, live, now)
         self.board, self._live = board, (model, live) if model is not None else None
+        self._next = None
         self._fresh_at = started
+        if self._untold:
+            self._untold = False
+            self.on_forgotten()
 
-    def _extended(self, now: datetime) -> tuple[ServedModel | None, Any]:
-        """The served version, and its predictor with what changed in the catalogue since it was trained."""
-        model, before = self._slot.current, self._live
-        same = before is not None and before[0] is model
+    def _last_known(self, predictor: Any) -> Any:
+        try:
+            return predictor.with_live(list(self._items.values())) if self._items else predictor
+        except Exception:
+            logger.exception("a version could not be told of items")
+            return predictor
+
+    def _live_of(self, model: ServedModel | None) -> tuple[ServedModel, Any] | None:
+        for live in (self._live, self._next):
+            if live is not None and live[0] is model:
+                return live
+        return None
+
+    def _extended(self, model: ServedModel | None, now: datetime) -> Any:
+        """The predictor of a version with what changed in the catalogue since it was trained."""
+        before = self._live_of(model)
+        same = before is not None
         if not same or time.monotonic() - self._full_at >= FULL_SECONDS:
-            changed = self._updated(_known_until(model, now))
+            changed = self._updated(_known_until(model, now), model)
             again = not same or changed != self._items
             news = list(changed.values()) if again else []
             predictor = before[1] if before is not None and not again else model.predictor if model else None
             self._items, self._full_at = changed, time.monotonic()
         else:
-            changed = self._updated((self._updated_at or now) - OVERLAP)
+            changed = self._updated((self._updated_at or now) - OVERLAP, model)
             news = [row for one, row in changed.items() if self._items.get(one) != row]
             predictor = before[1] if before is not None else None
             self._items |= changed
         self._updated_at = now
         self.gone = frozenset(one.encode() for one, row in self._items.items() if row["removed"])
-        return model, predictor.with_live(news) if predictor is not None and news else predictor
+        return predictor.with_live(news) if predictor is not None and news else predictor
 
-    def _updated(self, since: datetime) -> dict[str, Row]:
-        return {row["id"]: row for row in self._database.updated(since, LIVE_ITEMS)}
+    def _updated(self, since: datetime, model: ServedModel | None) -> dict[str, Row]:
+        """Items that changed since then; those of forgotten people that are known already, as taken down."""
+        rows = {row["id"]: row for row in self._database.updated(since, LIVE_ITEMS)}
+        known = self.predictor(model) if model is not None else None
+        return self._forgotten.taken_down(rows) | self._forgotten.items_of(known)
 
     def _warm(self, board: Board, predictor: Any, now: datetime) -> None:
         """Let whoever answers make its own form of the board here, and not while a request waits."""

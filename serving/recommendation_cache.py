@@ -8,12 +8,14 @@ being computed. Tokens outlive answers, and none comes twice. One more token is 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import secrets
+import threading
 import time
 import warnings
 from collections import OrderedDict
-from itertools import islice
+from itertools import count, islice
 from typing import NamedTuple
 
 from cashews import Cache
@@ -32,8 +34,6 @@ CONNECTIONS = 32
 #: Users whose drop the store did not take yet; past it everybody's answers are void.
 OWED, AT_ONCE = 100_000, 200
 MARGIN_SECONDS = 60.0
-PREFIX = "assay:recommendation:"
-EVERYBODY = f"{PREFIX}token"
 #: Where there is no token yet; as long as one.
 NO_TOKEN = b"-" * 17
 _FAULTS = (CacheError, OSError, TimeoutError)
@@ -61,8 +61,13 @@ class AnswerCache:
         self.shared = settings.redis_url is not None
         self._cache = Cache()
         self._not_before = 0.0
-        self._owed: dict[str, None] = {}
-        self._all_owed = False
+        self._prefix = key_prefix(settings)
+        self._everybody = f"{self._prefix}token"
+        #: user -> the number of the drop that is owed; of everybody's: 0 where none is.
+        self._owed: dict[str, int] = {}
+        self._all_owed = 0
+        self._drops = count(1)
+        self._lock = threading.Lock()
         self._asked: OrderedDict[str, None] = OrderedDict()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._settling: asyncio.Task[None] | None = None
@@ -87,10 +92,11 @@ class AnswerCache:
         if not self._seconds or self._paused():
             return MISSING
         self._loop = asyncio.get_running_loop()
-        if (self._all_owed or user in self._owed) and not await self._drop(user):
+        if self._owes(user) and (not await self._drop(user) or self._owes(user)):
             return MISSING
+        keys = (self._everybody, self._token_key(user), self._body_key(user, key))
         try:
-            everybody, own, kept = await self._cache.get_many(EVERYBODY, _token_key(user), _body_key(user, key))
+            everybody, own, kept = await self._cache.get_many(*keys)
         except _FAULTS as error:
             self._failed(error)
             return MISSING
@@ -106,7 +112,7 @@ class AnswerCache:
         if token is None or self._paused():
             return
         try:
-            await self._cache.set(_body_key(user, key), token + body, expire=self._seconds)
+            await self._cache.set(self._body_key(user, key), token + body, expire=self._seconds)
         except _FAULTS as error:
             self._failed(error)
 
@@ -114,14 +120,16 @@ class AnswerCache:
         """From now on this process gives the user no answer of before; :meth:`settle` tells the others."""
         if not self._seconds or not (self.shared or user in self._asked):
             return  # in this process nothing is kept of who did not ask
-        self._owed[user] = None
+        with self._lock:
+            self._owed[user] = next(self._drops)
         if len(self._owed) > OWED:
             self.dropping_all()
 
     def dropping_all(self) -> None:
         """From now on this process gives nobody an answer of before."""
-        self._all_owed = True
-        self._owed.clear()
+        with self._lock:
+            self._all_owed = next(self._drops)
+            self._owed.clear()
 
     def settle(self) -> None:
         """Begin to tell the store who acted; what it does not take stays owed. In any thread."""
@@ -143,13 +151,17 @@ class AnswerCache:
             self._settling = asyncio.get_running_loop().create_task(self._settle())
 
     async def _settle(self) -> None:
-        while (self._owed or self._all_owed) and await self._drop(*islice(self._owed, AT_ONCE)):
+        while (self._owed or self._all_owed) and await self._drop(*self._some()):
             await asyncio.sleep(0)
+
+    def _some(self) -> list[str]:
+        with self._lock:
+            return list(islice(self._owed, AT_ONCE))
 
     async def _drop(self, *users: str) -> bool:
         """Give users new tokens; False: the store did not take them."""
-        everybody = self._all_owed
-        keys = [*map(_token_key, users), *([EVERYBODY] if everybody else [])]
+        everybody, owed = self._all_owed, {user: self._owed.get(user) for user in users}
+        keys = [*map(self._token_key, users), *([self._everybody] if everybody else [])]
         tokens = {key: b"t" + secrets.token_hex(8).encode() for key in keys}
         if self._paused():
             return False
@@ -158,11 +170,16 @@ class AnswerCache:
         except _FAULTS as error:
             self._failed(error)
             return False
-        if everybody:
-            self._all_owed = False
-        for user in users:
-            self._owed.pop(user, None)
+        with self._lock:  # who acted meanwhile is owed another one: a list of before may have the new token
+            if self._all_owed == everybody:
+                self._all_owed = 0
+            for user, drop in owed.items():
+                if self._owed.get(user) == drop:
+                    self._owed.pop(user, None)
         return True
+
+    def _owes(self, user: str) -> bool:
+        return self._all_owed > 0 or user in self._owed
 
     def _note(self, user: str) -> None:
         """An answer of theirs is going to be kept."""
@@ -172,6 +189,12 @@ class AnswerCache:
         self._asked.move_to_end(user)
         if len(self._asked) > 2 * ENTRIES:
             self._asked.popitem(last=False)
+
+    def _token_key(self, user: str) -> str:
+        return f"{self._everybody}:{user}"
+
+    def _body_key(self, user: str, key: str) -> str:
+        return f"{self._prefix}list:{len(user)}:{user}:{key}"
 
     def _paused(self) -> bool:
         return time.monotonic() < self._not_before
@@ -184,9 +207,10 @@ class AnswerCache:
         self._not_before = time.monotonic() + PAUSE_SECONDS
 
 
-def _token_key(user: str) -> str:
-    return f"{EVERYBODY}:{user}"
-
-
-def _body_key(user: str, key: str) -> str:
-    return f"{PREFIX}list:{len(user)}:{user}:{key}"
+def key_prefix(settings: Settings) -> str:
+    """What the keys of an installation begin with: its workers and replicas, which have one database, share
+    lists, and no other installation that uses the same Redis does.
+    """
+    address = f"{settings.db_host or settings.home}|{settings.database_port}"
+    digest = hashlib.blake2b(address.encode(), digest_size=6).hexdigest()
+    return f"assay:{settings.db_name}:{digest}:recommendation:"

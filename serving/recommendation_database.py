@@ -104,6 +104,18 @@ class RecommendationDatabase:
 
         return {one: described(row) for one, row in items(self.engine, list(ids)).items()}
 
+    def erasures(self) -> int:
+        """How many people were forgotten."""
+        from storage.erasure import count_erased
+
+        return count_erased(self.engine)
+
+    def forgotten(self, people: Sequence[str]) -> set[str]:
+        """Those of ``people`` who were forgotten. Raises SettingsError: the key that tells cannot be read."""
+        from storage.erasure import is_erased
+
+        return is_erased(self.engine, self._settings, people)
+
     def decisions(self, recommendations: Iterable[str]) -> Mapping[str, tuple[str, str]]:
         """Recommendation -> (decision, experiment) that it followed from."""
         from storage.recommendation_decisions import decisions_of

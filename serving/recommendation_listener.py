@@ -67,18 +67,29 @@ class EventListener:
     def anybody(self) -> None:
         """Anybody may have acted elsewhere. In any thread."""
         self._histories.all_acted()
-        self._cache.dropping_all()
+        self._forget_all()
+        self._cache.settle()
+
+    def forgotten(self) -> None:
+        """Somebody was forgotten, and nobody says who: all is read anew. In any thread."""
+        self._histories.clear()
+        self._forget_all()
         self._cache.settle()
 
     def began(self) -> None:
         """What was read and kept of users before may be old. In any thread."""
         self._histories.all_acted()
+        self._api.dropped_all()
         if not self._cache.shared:  # a shared one is told by those who looked
             self._cache.dropping_all()
 
     def _forget(self, user: str) -> None:
         self._cache.dropping(user)
         self._api.dropped(user)
+
+    def _forget_all(self) -> None:
+        self._cache.dropping_all()
+        self._api.dropped_all()
 
     def _is_good(self, row: Mapping[str, Any]) -> bool:
         share = row["watch_share"] if row["kind"] == "view" and row["watch_share"] is not None else 1.0

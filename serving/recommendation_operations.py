@@ -74,7 +74,8 @@ RECOMMENDATION_OPERATIONS = (
         "What they have seen lately, what is excluded and what was taken down does not come, and no author has "
         "more items in a row than RECOMMENDATION_AUTHOR_RUN. A list is kept for a while, and dropped when the "
         "user acts: what is posted to /events counts in the next one. Without a version, or where the flag "
-        "mlRecommendations is off, the heuristic answers, and says so.",
+        "mlRecommendations is off, the heuristic answers, and says so. `preview` shows a list to somebody else "
+        "than the user, and needs the API key.",
         request=RecommendRequest,
         answer=RecommendationAnswer,
         examples={"two videos": EXAMPLE_QUESTION, "posts": {"user_id": "user-77", "content_type": "post"}},

@@ -44,6 +44,15 @@ class RecommendRequest(TypedDict):
     region: NotRequired[Region]
     category: NotRequired[Category]
     explain: NotRequired[Explain]
+    preview: NotRequired[
+        Annotated[
+            bool | None,
+            Field(
+                description="Only look what the user would get: nothing is kept or recorded, and no experiment "
+                "counts it. Needs the API key."
+            ),
+        ]
+    ]
 
 
 @with_config(STRICT)
@@ -109,10 +118,12 @@ class RecommendationAnswer(TypedDict):
     ]
     model_version: Annotated[str, Field(description="Registry version that gave the answer, or heuristic.")]
     recommendation_id: Annotated[
-        str, Field(description="To be sent along with the events that follow from it.")
+        str | None,
+        Field(description="To be sent along with the events that follow from it; null of a preview."),
     ]
     flags: Annotated[dict[str, bool], Field(description="Feature flags, and which are on for this user.")]
     experiment: NotRequired[Experiment]
+    preview: NotRequired[Annotated[bool, Field(description="true where a preview was asked for.")]]
     degraded: Annotated[
         bool, Field(description="The user's history could not be read: the answer knows less than usual.")
     ]

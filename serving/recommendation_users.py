@@ -126,6 +126,13 @@ class Histories:
         """Anybody may have acted."""
         self._all_acted_at = time.monotonic()
 
+    def clear(self) -> None:
+        """Forget all users, what was posted here too: the database has what may still be told of them."""
+        with self._lock:
+            self._users.clear()
+            self._interactions = 0
+        self.all_acted()
+
     def _read(self, user_id: str, found: History, began: float) -> History:
         """Keep what was read, with what was posted here and may not be in it."""
         with self._lock:

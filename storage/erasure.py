@@ -53,6 +53,12 @@ def is_erased(engine: Engine, settings: Settings, ids: Sequence[str]) -> set[str
         return _erased(connection, settings, ids)
 
 
+def count_erased(engine: Engine) -> int:
+    """How many people were forgotten; it only grows. Raises DatabaseUnavailable: the server is away."""
+    with transaction(engine) as connection:
+        return connection.scalar(select(func.count()).select_from(tables.Erasure)) or 0
+
+
 def erased_while_adding(connection: Connection, settings: Settings, ids: Sequence[str]) -> set[str]:
     """Those of ``ids`` that were forgotten, as :func:`is_erased`, for rows that this transaction is to add.
 

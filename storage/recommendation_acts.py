@@ -1,4 +1,6 @@
-"""Who acted since a service looked last: by the transactions that it has not seen yet."""
+"""Who acted since a service looked last, by the transactions that it has not seen yet; and whether somebody was
+forgotten.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +19,19 @@ _ACTS = """
         and not pg_visible_in_snapshot(tx::text::xid8, %(last)s::pg_snapshot)
     limit %(limit)s
 """
+#: Differs once an erasure begins, and again when it has ended and its report is kept: an update is a new row.
+_ERASURES = "select count(*)::text || ':' || coalesce(max(xmin::text::bigint), 0)::text from erasures"
 
 
 class Acts(NamedTuple):
-    """``ids`` (event -> user) since ``snapshot`` was the last one; ``complete``: no more than these."""
+    """``users`` (event -> user) since ``snapshot`` was the last one; ``complete``: no more than these.
+    ``erasures``: another text than the last one, where somebody was forgotten since.
+    """
 
     snapshot: str
     users: dict[str, str]
     complete: bool
+    erasures: str = ""
 
 
 def acts_since(engine: Engine, last: str | None, limit: int = 50_000) -> Acts:
@@ -42,7 +49,9 @@ def acts_since(engine: Engine, last: str | None, limit: int = 50_000) -> Acts:
         cur.execute("set transaction isolation level repeatable read, read only")
         found = cur.execute("select pg_current_snapshot()::text").fetchone()
         snapshot = str(found[0]) if found else ""
+        erased = cur.execute(_ERASURES).fetchone()
+        erasures = str(erased[0]) if erased else ""
         if last is None:
-            return Acts(snapshot, {}, True)
+            return Acts(snapshot, {}, True, erasures)
         users = dict(cur.execute(_ACTS, {"last": last, "limit": limit + 1}).fetchall())
-    return Acts(snapshot, users, len(users) <= limit)
+    return Acts(snapshot, users, len(users) <= limit, erasures)

@@ -11,9 +11,11 @@ import sys
 from typing import Any
 
 import httpx
+import pyarrow.parquet as pq
 
 from config.settings import Settings, load_settings
 from demo.ctr_story import EXPERIMENT
+from demo.recommendation_world import SOMEBODY
 from docs.tools.pages import DOCS
 
 IMAGES = DOCS / "images"
@@ -64,6 +66,12 @@ def log_in(page: Any, settings: Settings) -> str:
     return address
 
 
+def viewer(settings: Settings) -> str:
+    """Whom the demo asks recommendations for."""
+    users = pq.read_table(settings.home / "demo" / "interactions.parquet", columns=["user_id"])["user_id"]
+    return next(name for name in users.drop_null().to_pylist() if name.endswith(f"-{SOMEBODY:03d}"))
+
+
 def main() -> int:
     """Take all of them."""
     from playwright.sync_api import sync_playwright
@@ -83,7 +91,10 @@ def main() -> int:
         service = f"http://127.0.0.1:{settings.viral_port}"
         take(page, f"{service}/docs", "viral-api", "text=Predict one video")
         page.set_viewport_size({"width": 1280, "height": 1250})
-        take(page, f"{log_in(page, settings)}/experiments/{EXPERIMENT}", "experiment")
+        admin = log_in(page, settings)
+        take(page, f"{admin}/experiments/{EXPERIMENT}", "experiment")
+        page.set_viewport_size({"width": 1280, "height": 760})
+        take(page, f"{admin}/recommendation/user?user={viewer(settings)}", "recommendation")
         browser.close()
     return 0
 

@@ -1,4 +1,4 @@
-"""What the recommendation service would give a user: asked over HTTP, as a backend asks."""
+"""What the recommendation service would give a user: asked over HTTP, as a backend asks, for a preview."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Recommendation:
 
 
 def ask_for(settings: Settings, user_id: str) -> Recommendation:
-    """The list that ``user_id`` would get now.
+    """The list that ``user_id`` would get now: a preview, which leaves no trace of the user.
 
     Raises:
         AssayError: the service is away, refuses, or answers something else than a list.
@@ -62,7 +62,7 @@ def ask_for(settings: Settings, user_id: str) -> Recommendation:
         with httpx.Client(timeout=SECONDS, trust_env=False) as client:
             answer = client.post(
                 f"{url}/api/v1/recommend",
-                json={"user_id": user_id, "limit": LIMIT},
+                json={"user_id": user_id, "limit": LIMIT, "preview": True},
                 headers={"X-API-Key": key} if key else {},
             )
     except httpx.HTTPError as error:

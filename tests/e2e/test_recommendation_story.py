@@ -117,14 +117,14 @@ def test_with_the_flag_off_the_heuristic_answers_within_ten_seconds(
     user = world.feed.users[3]
     assert listed(service, user)["answered_by"] == "model"
     began = time.monotonic()
-    with rolled_out(settings, 0, "tried"):
+    with rolled_out(settings, 0, "tried") as before:
         await_flag(settings, 0)
         assert time.monotonic() - began < SECONDS
         answer = listed(service, user)
         assert (answer["answered_by"], answer["model_version"]) == ("heuristic", "heuristic")
         assert answer["flags"]["mlRecommendations"] is False
         assert answer["items"]
-    await_flag(settings, 100)
+    await_flag(settings, before)
     assert listed(service, user)["answered_by"] == "model"
 
 

@@ -18,9 +18,12 @@ from config.settings import Settings
 from models.recommendation.reading import moment_us
 from serving.model_slot import ServedModel
 from serving.recommendation_app import RecommendationService
+from serving.recommendation_cache import AnswerCache
 from serving.recommendation_database import RecommendationDatabase
 from serving.recommendation_store import from_line
 from serving.runtime import ServiceRuntime
+from storage.database import transaction
+from storage.erasure import keep_report, remember
 from storage.events import insert_events
 from storage.flags import set_flag
 from storage.items import save_items
@@ -279,6 +282,17 @@ def test_who_acted_is_told_once_however_transactions_overlap(engine: Engine) -> 
     assert few.complete is False
 
 
+def test_that_somebody_was_forgotten_is_told_when_it_begins_and_when_it_ends(engine: Engine) -> None:
+    told = [acts_since(engine, None).erasures]
+    with transaction(engine) as connection:
+        remember(connection, "a" * 64, requested_by="ada", reason=None, at=now())
+    told.append(acts_since(engine, None).erasures)
+    keep_report(engine, "a" * 64, {})
+    told += [acts_since(engine, None).erasures, acts_since(engine, None).erasures]
+    assert len(set(told)) == 3
+    assert told[2] == told[3]
+
+
 def test_one_account_cannot_lift_an_item_alone(engine: Engine) -> None:
     insert_events(
         engine,
@@ -341,6 +355,28 @@ def test_replicas_share_lists_by_redis_and_drop_them_together(
     first.loop.run_until_complete(asyncio.sleep(0.1))
     assert second.recommend("u1")["cached"] is False, "dropped at once, not when the watcher looks"
     assert len({one["recommendation_id"] for one in first.crowd("cold", 50)}) == 1
+
+
+def test_two_installations_on_one_redis_know_nothing_of_each_other(
+    settings: Settings, redis_server: RedisServer
+) -> None:
+    from pydantic import SecretStr
+
+    async def work() -> list[Any]:
+        ours, replica, theirs = (
+            AnswerCache(settings.model_copy(update={"redis_url": SecretStr(redis_server.url)} | changed))
+            for changed in ({}, {"assay_home": settings.home / "replica"}, {"db_name": "another"})
+        )
+        await ours.put("u1", "k", b"ours", (await ours.get("u1", "k")).token)
+        found = [(await one.get("u1", "k")).body for one in (replica, theirs)]
+        theirs.dropping_all()
+        theirs.dropping("u1")
+        found += [(await one.get("u1", "k")).body for one in (theirs, ours)]
+        for one in (ours, replica, theirs):
+            await one.close()
+        return found
+
+    assert asyncio.run(work()) == [b"ours", None, None, b"ours"]
 
 
 def test_without_redis_nothing_is_kept_and_everything_is_answered(

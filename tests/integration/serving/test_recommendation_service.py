@@ -11,6 +11,8 @@ from sqlalchemy import Engine, text
 
 from storage.flags import set_flag
 from storage.items import save_items
+from tasks.forgetting import forget
+from tasks.platform import Platform as Parts
 from tests.integration.serving.conftest import KEY_HEADER, Platform, eventually
 from tests.recommendation_board_world import world_items
 
@@ -44,6 +46,21 @@ def recommend(platform: Platform, user: str, **more: Any) -> dict[str, Any]:
 
 def ids(answer: dict[str, Any]) -> list[str]:
     return [item["id"] for item in answer["items"]]
+
+
+def authors(answer: dict[str, Any]) -> set[str]:
+    return {item["author_id"] for item in answer["items"]}
+
+
+def features(platform: Platform, user: str) -> dict[str, Any]:
+    found: dict[str, Any] = platform.service.client.get(f"{PREFIX}/features/user/{user}").json()
+    return found
+
+
+def stored_of(engine: Engine, user: str) -> int:
+    with engine.connect() as connection:
+        found = connection.execute(text("select count(*) from events where user_id = :user"), {"user": user})
+        return int(found.scalar_one())
 
 
 def test_from_the_first_day_to_a_model_and_its_evaluation(platform: Platform, engine: Engine) -> None:
@@ -139,3 +156,35 @@ def test_what_is_posted_to_one_worker_is_known_to_all_within_seconds(platform: P
         return True
 
     assert eventually(known_to_all, 8) < 6
+
+
+def test_after_somebody_was_forgotten_nothing_of_theirs_is_recommended_or_known(
+    platform: Platform, engine: Engine
+) -> None:
+    """The version that is served learned of them, and is served on."""
+    service, author = platform.service, "a3"
+    version = platform.promote()
+    service.start()
+    eventually(lambda: recommend(platform, "u1")["model_version"] == version, 15)
+    seen = ids(recommend(platform, author))[0]
+    for event in (
+        {"user_id": author, "item_id": seen, "kind": "like"},
+        {"user_id": "u1", "item_id": author, "item_kind": "user", "kind": "follow"},
+    ):
+        assert service.client.post(f"{PREFIX}/events", json=event).status_code == 202
+    assert features(platform, author)["interactions"] == 1
+    assert author in authors(recommend(platform, "u1", limit=100))
+    assert author in ids(recommend(platform, "u2", content_type="user"))
+    eventually(lambda: stored_of(engine, author) == 1)
+
+    parts = Parts(service.settings)
+    forget(parts, author, by="ada", reason="asked for it", at=datetime.now(UTC))
+    parts.close()
+    eventually(lambda: author not in authors(recommend(platform, "u1", limit=100)), 30)
+    assert author not in ids(recommend(platform, "u2", content_type="user"))
+    eventually(lambda: features(platform, author)["interactions"] == 0, 15)
+    assert recommend(platform, "u1", limit=100)["model_version"] == version
+    other = platform.promote()
+    eventually(lambda: recommend(platform, "u2", limit=100)["model_version"] == other, 15)
+    for user in ("u1", "u2", "u3"):
+        assert author not in authors(recommend(platform, user, limit=100))

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -36,6 +37,29 @@ from tests.face_world import CLASSES as STYLES
 from tests.face_world import tiny_face_files
 
 KEY = "a key that is long enough"
+#: A platform that runs on this machine is none of a test's business.
+NOBODY = {"prefect_api_url": "http://127.0.0.1:9/api", "mlflow_tracking_uri": "http://127.0.0.1:9"}
+PORTS = {
+    field.default for name, field in Settings.model_fields.items() if name.endswith("_port") and field.default
+}
+_watching = threading.Event()
+
+
+def _refuse(event: str, details: tuple[Any, ...]) -> None:
+    if event == "socket.connect" and _watching.is_set() and details[1][1:2] and details[1][1] in PORTS:
+        raise AssertionError(f"a unit test asks {details[1]}, where a platform may run")
+
+
+sys.addaudithook(_refuse)
+
+
+@pytest.fixture(autouse=True)
+def _asks_no_platform() -> Iterator[None]:
+    _watching.set()
+    yield
+    _watching.clear()
+
+
 CLASSES = ("low", "medium", "high", "ultra")
 
 
@@ -146,7 +170,7 @@ class Service:
 
 @pytest.fixture
 def service_settings(tmp_path: Path) -> Settings:
-    return load_settings(assay_home=tmp_path, ml_api_key=KEY, alias_poll_seconds=0.02)
+    return load_settings(assay_home=tmp_path, ml_api_key=KEY, alias_poll_seconds=0.02, **NOBODY)
 
 
 @pytest.fixture

@@ -135,7 +135,7 @@ def test_a_viewer_reads_the_flags_and_changes_none(visitor: Visitor, engine: Eng
 def test_a_look_up_asks_the_service_as_a_backend_does(viewer: httpx.Client, service: StandIn) -> None:
     page = viewer.get("/recommendation/user", params={"user": "ada"})
     ((path, headers, asked),) = service.asked
-    assert (path, asked) == ("/api/v1/recommend", {"user_id": "ada", "limit": 20})
+    assert (path, asked) == ("/api/v1/recommend", {"user_id": "ada", "limit": 20, "preview": True})
     assert headers["x-api-key"] == "the key"
     told = text_of(page)
     assert "What ada would get now" in told

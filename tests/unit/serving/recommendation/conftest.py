@@ -27,8 +27,6 @@ from storage.recommendation_lists import StoredList
 from tests.recommendation_board_world import world_items
 from tests.recommendation_model_world import tiny_recommender
 
-#: A platform that runs on this machine is none of a test's business.
-NOBODY = {"prefect_api_url": "http://127.0.0.1:9/api", "mlflow_tracking_uri": "http://127.0.0.1:9"}
 ITEMS = {item["id"]: item for item in world_items()}
 FAMILY = SimpleNamespace(name="recommendation", options=lambda _: None)
 
@@ -45,6 +43,7 @@ class DatabaseDouble:
     catalogue: dict[str, dict[str, Any]] = field(default_factory=lambda: dict(ITEMS))
     changed: list[dict[str, Any]] = field(default_factory=list)
     decided: dict[str, tuple[str, str]] = field(default_factory=dict)
+    erased: set[str] = field(default_factory=set)
     events: dict[str, str] = field(default_factory=dict)
     complete: bool = True
     away: bool = False
@@ -93,6 +92,14 @@ class DatabaseDouble:
     def updated(self, since: datetime, limit: int) -> list[dict[str, Any]]:
         assert since.tzinfo
         return self.changed[:limit]
+
+    def erasures(self) -> int:
+        self._reach("erasures")
+        return len(self.erased)
+
+    def forgotten(self, people: Sequence[str]) -> set[str]:
+        self._reach("forgotten")
+        return self.erased & set(people)
 
     def decisions(self, recommendations: Sequence[str]) -> dict[str, tuple[str, str]]:
         self._reach("decisions")
@@ -171,7 +178,7 @@ def make_world(service_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> I
     made: list[World] = []
 
     def make(database: DatabaseDouble | None = None, **changed: Any) -> World:
-        settings = service_settings.model_copy(update=NOBODY | changed)
+        settings = service_settings.model_copy(update=changed)
         database, recorded, kept = database or DatabaseDouble(), {}, []
 
         def insert(batch: list[dict[str, Any]]) -> int:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from config.errors import DatabaseUnavailable
 from serving import recommendation_acts, recommendation_board
+from serving.model_slot import ServedModel
 from serving.recommendation_acts import ActWatcher
 from storage.recommendation_acts import Acts
 from tests.unit.serving.recommendation.conftest import World
@@ -107,6 +109,32 @@ def test_a_fault_of_a_model_keeps_no_board_back(make_world: Callable[..., World]
     assert "could not be prepared" in caplog.text
 
 
+def test_a_version_that_cannot_be_told_of_items_answers_all_the_same(
+    make_world: Callable[..., World], caplog: Any
+) -> None:
+    class Deaf(Counting):
+        def with_live(self, _: Any) -> Counting:
+            raise ZeroDivisionError
+
+    world, deaf = make_world(), Deaf([])
+    world.database.changed = [world.database.catalogue["v1"] | {"id": "fresh"}]
+    model = ServedModel(deaf, "8", {}, "registry", datetime.now(UTC))
+    world.runtime.slot.swap(model)
+    assert world.runtime.slot.current is model
+    assert world.parts.board.predictor(model) is deaf
+    assert "could not be told of items" in caplog.text
+
+
+def test_a_version_knows_what_changed_before_it_answers(make_world: Callable[..., World]) -> None:
+    world, told = make_world(), []
+    world.serve("8", Counting([]))
+    world.database.changed = [world.database.catalogue["v1"] | {"removed": True}]
+    model = ServedModel(Counting(told), "9", {}, "registry", datetime.now(UTC))
+    world.runtime.slot.swap(model)
+    assert told == [["v1"]]
+    assert world.parts.board.gone == {b"v1"}
+
+
 def test_a_long_text_is_on_the_board_as_far_as_a_reason_quotes_it(make_world: Callable[..., World]) -> None:
     world = make_world()
     world.database.catalogue["v1"] = world.database.catalogue["v1"] | {"text": "x" * 5000}
@@ -128,6 +156,9 @@ class Listener:
 
     def began(self) -> None:
         self.told.append("began")
+
+    def forgotten(self) -> None:
+        self.told.append("forgotten")
 
 
 def test_of_acts_it_is_told_who_acted_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,6 +187,15 @@ def test_of_acts_it_is_told_who_acted_elsewhere(monkeypatch: pytest.MonkeyPatch)
     assert watcher.looks()
     monkeypatch.setattr(recommendation_acts, "LATE_SECONDS", -1.0)
     assert not watcher.looks()
+
+
+def test_that_somebody_was_forgotten_is_told_at_the_begin_and_at_the_end_of_it() -> None:
+    told = iter(["0:0", "0:0", "1:7", "1:7", "1:9", "1:9"])
+    watcher, listener = ActWatcher(lambda _: Acts("1", {}, True, next(told))), Listener()
+    watcher._listener = listener
+    for _ in range(6):
+        watcher.look()
+    assert listener.told == ["began", "forgotten", "forgotten"]
 
 
 def test_its_memory_of_own_events_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,6 +54,17 @@ def test_what_is_posted_counts_at_once_and_once(pool: ThreadPoolExecutor) -> Non
     assert asyncio.run(users.get("u")).history == (C, B, A)
 
 
+def test_after_an_erasure_nothing_is_told_that_the_database_has_not(pool: ThreadPoolExecutor) -> None:
+    database = DatabaseDouble(history={"u": [B, A]})
+    users = histories(database, pool)
+    users.add("u", [C])
+    assert asyncio.run(users.get("u")).history == (C, B, A)
+    database.history = {}
+    users.clear()
+    assert users.known("u") is None
+    assert asyncio.run(users.get("u")).history == ()
+
+
 def test_what_is_posted_outlasts_a_reading_that_does_not_have_it_yet(pool: ThreadPoolExecutor) -> None:
     database = DatabaseDouble(history={"u": [A]})
     users = histories(database, pool)

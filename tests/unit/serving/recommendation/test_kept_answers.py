@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from config.settings import load_settings
 from serving import recommendation_cache
-from serving.recommendation_cache import AnswerCache
+from serving.recommendation_cache import AnswerCache, key_prefix
 
 
 def with_cache(work: Callable[[AnswerCache], Awaitable[Any]], **settings: Any) -> Any:
@@ -87,6 +89,67 @@ def test_past_so_many_drops_that_wait_everybodys_lists_go(monkeypatch: pytest.Mo
         return [(await cache.get(user, "k")).body for user in ("a", "e")]
 
     assert with_cache(work) == [None, None]
+
+
+@pytest.mark.parametrize("all_of_them", [False, True])
+def test_an_act_while_a_drop_is_under_way_is_owed_a_drop_of_its_own(all_of_them: bool) -> None:
+    """The store has the new token before this process hears of it: what is kept under it meanwhile, by another
+    process too, may be of before the act.
+    """
+
+    async def work(cache: AnswerCache) -> Any:
+        await keep(cache, "u", body=b"first")
+        write = cache._cache.set_many
+
+        async def slow(pairs: Any, expire: Any) -> None:
+            await write(pairs, expire=expire)
+            cache._cache.set_many = write  # type: ignore[method-assign]
+            tokens = await cache._cache.get_many(cache._everybody, cache._token_key("u"))
+            token = b"".join(one or recommendation_cache.NO_TOKEN for one in tokens)
+            await cache.put("u", "k", b"before the act", token)
+            cache.dropping_all() if all_of_them else cache.dropping("u")
+
+        cache._cache.set_many = slow  # type: ignore[method-assign,assignment]
+        cache.dropping_all() if all_of_them else cache.dropping("u")
+        cache.settle()
+        assert cache._settling is None
+        await asyncio.sleep(0.05)
+        await cache._settling
+        return (await cache.get("u", "k")).body
+
+    assert with_cache(work) is None
+
+
+def test_who_asks_in_the_middle_of_that_is_given_nothing_kept() -> None:
+    async def work(cache: AnswerCache) -> Any:
+        await keep(cache, "u")
+        write = cache._cache.set_many
+
+        async def slow(pairs: Any, expire: Any) -> None:
+            await write(pairs, expire=expire)
+            cache.dropping("u")
+
+        cache._cache.set_many = slow  # type: ignore[method-assign,assignment]
+        cache.dropping("u")
+        return await cache.get("u", "k")
+
+    assert with_cache(work) == recommendation_cache.MISSING
+
+
+def test_keys_are_of_one_installation(tmp_path: Path) -> None:
+    redis = SecretStr("redis://127.0.0.1:9/0")
+    given: list[dict[str, Any]] = [
+        {"db_host": "db-1", "db_name": "assay"},
+        {"db_host": "db-2", "db_name": "assay"},
+        {"db_host": "db-1", "db_port": 5433, "db_name": "assay"},
+        {"db_host": "db-1", "db_name": "other"},
+        {"assay_home": tmp_path / "one"},
+        {"assay_home": tmp_path / "two"},
+    ]
+    assert len({key_prefix(load_settings(redis_url=redis, **one)) for one in given}) == len(given)
+    replicas = [{**given[0], "assay_home": tmp_path / name} for name in ("one", "two")]
+    assert len({key_prefix(load_settings(redis_url=redis, **one)) for one in replicas}) == 1
+    assert key_prefix(load_settings(**given[0])).startswith("assay:assay:")
 
 
 def test_drops_are_settled_in_the_background() -> None:

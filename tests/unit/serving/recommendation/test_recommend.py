@@ -162,6 +162,44 @@ def test_an_act_while_a_list_is_computed_is_not_lost(world: World) -> None:
     assert "v3" not in ids(after)
 
 
+@pytest.mark.parametrize("told", ["anybody", "forgotten", "began"])
+def test_who_asks_after_anybody_may_have_acted_is_not_given_what_is_being_computed(
+    world: World, told: str
+) -> None:
+    async def work(client: httpx.AsyncClient) -> list[Any]:
+        world.database.slow = 0.1
+        first = asyncio.create_task(client.post("/api/v1/recommend", json={"user_id": "u1"}))
+        await asyncio.sleep(0.03)
+        world.database.history["u1"] = [like("v3")]
+        await asyncio.to_thread(getattr(world.parts.listener, told))
+        second = asyncio.create_task(client.post("/api/v1/recommend", json={"user_id": "u1"}))
+        return [(await one).json() for one in (first, second)]
+
+    first, second = world.run(work)
+    assert first["recommendation_id"] != second["recommendation_id"]
+    assert "v3" not in ids(second)
+
+
+def test_a_flight_that_was_dropped_by_another_thread_lands_all_the_same(world: World) -> None:
+    class Dropping(dict[str, Any]):
+        def get(self, *key: Any) -> Any:  # another thread drops right after the look
+            found = super().get(*key)
+            self.pop(key[0], None)
+            return found
+
+    faults: list[dict[str, Any]] = []
+
+    async def work(client: httpx.AsyncClient) -> int:
+        asyncio.get_running_loop().set_exception_handler(lambda _, told: faults.append(told))
+        world.parts.api._flights = Dropping()
+        answer = await client.post("/api/v1/recommend", json={"user_id": "u1"})
+        await asyncio.sleep(0)
+        return answer.status_code
+
+    assert world.run(work) == 200
+    assert faults == []
+
+
 def test_a_crowd_that_asks_the_same_at_once_is_answered_by_one_computation(world: World) -> None:
     world.database.slow = 0.05
 
