@@ -342,10 +342,12 @@ def redis_server(settings: Settings) -> Iterator[RedisServer]:
 
 
 def test_replicas_share_lists_by_redis_and_drop_them_together(
-    make_replica: Callable[..., Replica], redis_server: RedisServer
+    make_replica: Callable[..., Replica], redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from pydantic import SecretStr
 
+    # a busy machine may take longer than a request would wait; then nothing is kept, which is tested below
+    monkeypatch.setattr("serving.recommendation_cache.REDIS_SECONDS", 5.0)
     first, second = (make_replica(redis_url=SecretStr(redis_server.url)) for _ in range(2))
     answer = first.recommend("u1")
     shared = second.recommend("u1")
