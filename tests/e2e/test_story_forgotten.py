@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 
 import httpx
 
@@ -37,3 +38,22 @@ def test_a_forgotten_user_is_in_no_version_and_the_service_goes_on(settings: Set
         engine.dispose()
     body = {"images": [base64.b64encode(photos[0]).decode()]}
     assert httpx.post(f"http://127.0.0.1:{settings.face_port}/predict", json=body).status_code == 200
+
+
+def test_the_list_of_somebody_who_was_forgotten_is_that_of_a_stranger(settings: Settings, world: World) -> None:
+    user = world.feed.users[4]
+    base = f"http://127.0.0.1:{settings.recommendation_port}/api/v1"
+    key = settings.ml_api_key.get_secret_value() if settings.ml_api_key else ""
+    with httpx.Client(headers={"X-API-Key": key}, timeout=30) as service:
+
+        def known() -> int:
+            return int(service.get(f"{base}/features/user/{user}").raise_for_status().json()["interactions"])
+
+        assert known() > 0
+        told(settings, "forget", "user", user, "--yes", "--reason", "asked by letter")
+        deadline = time.monotonic() + 10
+        while known():
+            assert time.monotonic() < deadline, "the service still tells what they did"
+            time.sleep(0.5)
+        answer = service.post(f"{base}/recommend", json={"user_id": user}).raise_for_status().json()
+    assert not any(one["because"] for one in answer["items"])
