@@ -66,7 +66,7 @@ class RecommendationService:
         self.cache = AnswerCache(settings)
         self.figures = RecommendationFigures(runtime.metrics.registry)
         self.acts = ActWatcher(self.database.acts)
-        self.histories = Histories(self.database, self._pool, options.history, self.acts.looks)
+        self.histories = Histories(self.database, self._pool, options.remembered, self.acts.looks)
         self.chooser = Chooser(settings)
         self.rewards = Rewards(settings, self.database.decisions, self.figures)
         self.inbox = Inbox(

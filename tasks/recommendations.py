@@ -152,7 +152,7 @@ def refresh(
     predictor, live = _with_live(engine, model)
     maker = Maker(predictor, _board(engine, item_kinds), list(dict.fromkeys(item_kinds)), count)
     for block in _blocks(users, tally, began):
-        moment, histories = clock(), history(engine, block, limit=predictor.options.history)
+        moment, histories = clock(), history(engine, block, limit=predictor.options.remembered)
         made = maker.lists(block, histories, moment)
         filled = [one for one in made if one.items]
         saved = save_lists(engine, filled, moment, model.version.version, settings=settings)

@@ -13,6 +13,8 @@ from config.settings import Settings
 
 #: Kinds of interactions, in the order of their codes.
 KINDS = ("view", "like", "comment", "share", "bookmark", "follow", "skip")
+#: What of a user is known at least, to tell what they have seen.
+REMEMBERED = 1_000
 DEFAULT_WEIGHTS = {
     "view": 1.0, "like": 3.0, "comment": 4.0, "share": 5.0, "bookmark": 4.0, "follow": 6.0, "skip": -1.0,
 }  # fmt: skip
@@ -49,6 +51,13 @@ class RecommendationOptions:
     def kind_weights(self) -> np.ndarray:
         """(kinds,) weights in the order of ``KINDS``."""
         return np.array([self.weights[kind] for kind in KINDS], dtype=np.float64)
+
+    @property
+    def remembered(self) -> int:
+        """So many of a user's newest interactions are asked for: what was seen must not come back for a while,
+        also where it is too old to count.
+        """
+        return max(self.history, REMEMBERED)
 
     def describe(self) -> dict[str, Any]:
         """JSON-ready form, the inverse of :meth:`restore`."""

@@ -35,11 +35,12 @@ class Person:
     @classmethod
     def of(cls, question: Question, board: Board, options: RecommendationOptions) -> Person:
         """The person who asks. Interactions later than the question's moment are not known to it."""
-        deeds = sorted(question.history, key=lambda deed: -deed.at_us)[: options.history]
-        deeds = [deed for deed in deeds if deed.at_us <= question.at_us]
+        known = [deed for deed in question.history if deed.at_us <= question.at_us]
+        known.sort(key=lambda deed: -deed.at_us)
+        deeds = known[: options.history]
         since = question.at_us - options.seen.total_seconds() * 1e6
-        follows = frozenset(_author(deed.item_id, board) for deed in deeds if deed.kind == "follow")
-        seen = {deed.item_id for deed in deeds if deed.at_us > since}
+        follows = frozenset(_author(deed.item_id, board) for deed in known if deed.kind == "follow")
+        seen = {deed.item_id for deed in known if deed.at_us > since}
         taste: dict[str, float] = {}
         best: dict[str, tuple[float, Interaction]] = {}
         languages: dict[str, float] = {}

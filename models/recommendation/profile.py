@@ -108,28 +108,29 @@ class Tastes:
 
 
 def taste_of(history: Sequence[Interaction], catalogue: Catalogue, options: RecommendationOptions) -> Taste:
-    """What the newest interactions of a history say.
+    """What a history says: by the newest interactions, so many as count; of the others, that they were.
 
     An interaction's age is that before the user's newest one: somebody who comes back after a year finds their
     taste again. Several interactions with one item add up; one that was skipped more than liked is only not to
     come back. Follows of an author count for the author, and for the author as an item.
     """
-    if len(history) > options.history:
-        history = nlargest(options.history, history, key=lambda one: one[2])
     newest = max((one[2] for one in history), default=0)
     half_life, kind_weights = microseconds(options.half_life), options.weights
     places, names = catalogue.places, catalogue.author_names.codes
+    ordered = nlargest(len(history), history, key=_moment) if len(history) > options.history else history
     total: dict[int, float] = {}
     best: dict[int, tuple[float, str]] = {}
     seen_at: dict[int, int] = {}
     followed = set()
-    for item, kind, at, share in history:
+    for number, (item, kind, at, share) in enumerate(ordered):
         if kind == "follow" and item in names:
             followed.add(names[item])
         place = places.get(item)
         if place is None:
             continue
         seen_at[place] = max(at, seen_at.get(place, at))
+        if number >= options.history:
+            continue
         weight = kind_weights[kind]
         if kind == "view" and share is not None:
             weight *= share
@@ -152,6 +153,10 @@ def taste_of(history: Sequence[Interaction], catalogue: Catalogue, options: Reco
         language=max(languages, key=languages.__getitem__, default=-1),
         newest_us=newest,
     )
+
+
+def _moment(one: Interaction) -> int:
+    return one[2]
 
 
 def _shares(codes: np.ndarray, weights: np.ndarray) -> dict[int, float]:

@@ -33,7 +33,8 @@ class Question:
     Attributes:
         user_id: who it is for.
         at_us: the moment, in microseconds since 1970, UTC. Nothing later than it is known.
-        history: the user's interactions, in any order; more than the options' ``history`` newest are left out.
+        history: the user's interactions, in any order; the options' ``history`` newest count, and what is in
+            any of them has been seen.
         count: how many items.
         item_kind: of which kind.
         exclude: ids that must not come.

@@ -80,7 +80,7 @@ def questions(
     wanted = wanted.filter(pc.is_in(wanted["user_id"], value_set=users))
     if not wanted.num_rows:
         return QUESTION_SCHEMA.empty_table()
-    histories = Histories(before.filter(pc.is_in(before["user_id"], value_set=users)), options.history)
+    histories = Histories(before.filter(pc.is_in(before["user_id"], value_set=users)), options.remembered)
     asked = wanted.group_by(["user_id", "item_kind"], use_threads=False).aggregate(
         [("item_id", "distinct"), ("at", "min")]
     )

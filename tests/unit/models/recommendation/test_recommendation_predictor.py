@@ -138,6 +138,16 @@ def test_what_was_skipped_speaks_for_nothing_and_does_not_come_back(model: Recom
     assert user.seen.tolist() == [model.catalogue.places[name]]
 
 
+def test_what_is_too_old_to_count_was_seen_all_the_same(model: RecommendationPredictor) -> None:
+    old, newer = of("sport", 1)[0], of("music", 6)
+    likes = [(old, "like", 10), *((name, "like", 20 + at) for at, name in enumerate(newer))]
+    short = with_options(model, history=3, exploration=0.0)
+    user = Tastes(model.catalogue, short.options).profile(asked(*likes))
+    assert len(user.places) == 3
+    assert model.catalogue.places[old] in user.seen
+    assert old not in {one["id"] for one in short.recommend(asked(*likes, count=100))}
+
+
 def test_what_was_seen_long_ago_may_come_back(model: RecommendationPredictor) -> None:
     forgetful = with_options(model, seen=timedelta(days=5), exploration=0.0)
     likes = [(name, "like", 10) for name in of("sport", 5)]
