@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from config.errors import DatabaseError, DatabaseUnavailable, InputError
+from config.errors import InputError
 from config.settings import Settings
 from serving.ctr_question import Past
 from serving.shipper import RowsRefused
+from serving.short_waits import CONNECT_SECONDS, LOCK_SECONDS, not_locked
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 POOL_SIZE = 4
-CONNECT_SECONDS = 2
-#: An import, or the sweep after somebody was forgotten, holds the tables for a while: who waits longer is told
-#: that the database is away, so that no thread of the service hangs on it.
-LOCK_SECONDS = 2.0
 #: What becomes of an outcome that was kept on disk, where the database says no to it.
 REFUSED = {
     "conflict": "stands for other counts: send `replace` if yours are right, so that they are restated",
@@ -56,21 +52,21 @@ class ClipDatabase:
         """What was known of clips at a moment (default: now), with past counts; unknown ones are absent."""
         from storage.clips import clip_inputs
 
-        with _not_locked():
+        with not_locked():
             return clip_inputs(self.engine, list(ids), at or datetime.now(UTC), self._maturity)
 
     def described(self, ids: Sequence[str]) -> Mapping[str, Row]:
         """What is known of clips now, without past counts; unknown ones are absent."""
         from storage.clips import described
 
-        with _not_locked():
+        with not_locked():
             return described(self.engine, list(ids), datetime.now(UTC))
 
     def known_since(self, ids: Sequence[str]) -> Mapping[str, datetime]:
         """Since when clips are known; unknown ones are absent."""
         from storage.clips import known_since
 
-        with _not_locked():
+        with not_locked():
             return known_since(self.engine, list(ids))
 
     def past(self, keys: Sequence[Past], at: datetime | None = None) -> Mapping[Past, tuple[int, int]]:
@@ -81,7 +77,7 @@ class ClipDatabase:
             [one for kind, one in keys if kind == wanted] for wanted in ("creator", "advertiser", "clip")
         )
         moment = at or datetime.now(UTC)
-        with _not_locked():
+        with not_locked():
             found = history(self.engine, creators, advertisers, clips, moment, self._maturity)
         return {(kind, one): counts for kind, those in found.items() for one, counts in those.items()}
 
@@ -89,31 +85,20 @@ class ClipDatabase:
         """Save what is new or changed of clips; what became of each."""
         from storage.clips import save_clips
 
-        with _not_locked():
+        with not_locked():
             return save_clips(self.engine, rows, now, settings=self._settings)
 
     def save_outcomes(self, rows: Sequence[Row], now: datetime) -> list[str]:
         """Save outcomes; what became of each."""
         from storage.clip_outcomes import save_outcomes
 
-        with _not_locked():
+        with not_locked():
             return save_outcomes(self.engine, rows, now, settings=self._settings)
 
     def close(self) -> None:
         """Let the connections go."""
         if "engine" in self.__dict__:
             self.engine.dispose()
-
-
-@contextmanager
-def _not_locked() -> Iterator[None]:
-    """DatabaseUnavailable in place of the error that a lock was waited for in vain."""
-    try:
-        yield
-    except DatabaseError as error:
-        if "lock timeout" not in error.message:
-            raise
-        raise DatabaseUnavailable("The tables are locked by an import or an erasure.") from error
 
 
 def take_outcomes(settings: Settings) -> Callable[[list[Row]], int]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from config.settings import Settings
 from models.recommendation.question import Interaction
 from models.recommendation.reading import described, interactions
+from serving.short_waits import CONNECT_SECONDS, LOCK_SECONDS
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from storage.recommendation_lists import StoredList
 
 POOL_SIZE = 6
-CONNECT_SECONDS = 2
-LOCK_SECONDS = 2.0
 #: So many items of a board: the newest, those that trend most of each kind, and the most engaging.
 NEWEST, TRENDING, ENGAGING = 3000, 300, 3000
 #: Where nothing is summed up yet, engagement is counted over the newest events.

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from config.errors import DatabaseError, DatabaseUnavailable, InputError
+from config.errors import InputError
 from config.settings import Settings
 from serving.shipper import RowsRefused
+from serving.short_waits import CONNECT_SECONDS, LOCK_SECONDS, not_locked
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 POOL_SIZE = 4
-CONNECT_SECONDS = 2
-#: An import, or the sweep after somebody was forgotten, holds the tables for a while: who waits longer is told
-#: that the database is away, so that no thread of the service hangs on it.
-LOCK_SECONDS = 2.0
 #: So many events are brought to the database at once, for an Inbox, over so many connections.
 BATCH_ROWS, CONNECTIONS = 5000, 2
 #: Below this a batch is not worth parting.
@@ -47,31 +43,20 @@ class Catalogue:
         """Save what is told of items; what became of each."""
         from storage.items import save_items
 
-        with _not_locked():
+        with not_locked():
             return save_items(self.engine, rows, now, settings=self._settings)
 
     def items(self, ids: Sequence[str]) -> Mapping[str, Row]:
         """Items by id, as they are known now; unknown ones are absent."""
         from storage.items import items
 
-        with _not_locked():
+        with not_locked():
             return items(self.engine, ids)
 
     def close(self) -> None:
         """Let the connections go."""
         if "engine" in self.__dict__:
             self.engine.dispose()
-
-
-@contextmanager
-def _not_locked() -> Iterator[None]:
-    """DatabaseUnavailable in place of the error that a lock was waited for in vain."""
-    try:
-        yield
-    except DatabaseError as error:
-        if "lock timeout" not in error.message:
-            raise
-        raise DatabaseUnavailable("The tables are locked by an import or an erasure.") from error
 
 
 def take_events(settings: Settings, engine: Engine | None = None) -> Callable[[list[Row]], int]:
