@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from models.recommendation.heuristic import HeuristicPredictor
-from models.recommendation.question import COLLABORATIVE, CONTENT, ITEM_KINDS, Question
+from models.recommendation.question import ITEM_KINDS, Question
 from serving.flags import FlagWatcher
 from serving.http import Request, Response
 from serving.model_slot import ModelSlot, ServedModel
@@ -23,8 +23,6 @@ from serving.recommendation_board import BoardWatcher
 from serving.recommendation_schema import DEFAULT_ITEMS, MAX_ITEMS
 from serving.recommendation_users import Histories, Known
 
-#: There is no user whose deeds could be the reason.
-_LIKENESS = {COLLABORATIVE: "liked by the same people", CONTENT: "about the same"}
 _OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
 
 
@@ -112,10 +110,7 @@ class FactsApi:
         return _json(
             {
                 "item_id": item_id,
-                "items": [
-                    {**one, "reason": _LIKENESS.get(one["source"], one["reason"]), "because": None}
-                    for one in found
-                ],
+                "items": found,
                 "count": len(found),
                 "answered_by": MODEL if by_model else HEURISTIC,
                 "model_version": model.version if model and by_model else HEURISTIC,

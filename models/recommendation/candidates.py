@@ -200,9 +200,11 @@ def _content_terms(sources: Sources, user: Profile, asked: np.ndarray | None = N
         close = np.union1d(close, asked[asked >= sources.trained] - sources.trained)
     alike = mine @ late[close].T
     rows, columns = np.nonzero(alike >= LEAST_SIMILAR)
+    # on the scale of the trained ones, which are told times how many know them
+    usual = sources.catalogue.usual_standing
     return Terms(
         np.concatenate([known.places, close[columns] + sources.trained]),
-        np.concatenate([known.values, alike[rows, columns] * user.weights[rows]]),
+        np.concatenate([known.values, usual * alike[rows, columns] * user.weights[rows]]),
         np.concatenate([known.sizes, np.bincount(rows, minlength=len(mine))]),
         np.concatenate([known.history, np.arange(len(mine))]),
     )

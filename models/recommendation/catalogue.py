@@ -99,6 +99,12 @@ class Catalogue:
         return np.asarray(np.sqrt(known / known.max(initial=1.0)), np.float32)
 
     @cached_property
+    def usual_standing(self) -> float:
+        """The standing of an item as people know them: what is guessed of one that is too new to have any."""
+        known = self.standing[self.users > 0]
+        return float(np.median(known)) if len(known) else 1.0
+
+    @cached_property
     def by_author(self) -> tuple[np.ndarray, np.ndarray]:
         """(places of all items with an author, by author and the newest first; where each author begins)."""
         order = np.lexsort((np.arange(len(self)), -self.published, self.authors))

@@ -24,7 +24,7 @@ from models.recommendation.question import (
     Question,
 )
 from models.recommendation.ranked_board import RankedBoard, RankedBoards
-from models.recommendation.reasons import UNKNOWN, reason
+from models.recommendation.reasons import UNKNOWN, alike, reason
 
 #: The score of a rank is a place: this many decimals tell 1,000 apart.
 _DECIMALS = 4
@@ -129,10 +129,9 @@ class HeuristicPredictor:
             (likeness(origin, board.items[one]), one) for one in ranked.engaged.get(kind, ()) if one != item_id
         ]
         best = sorted((pair for pair in scored if pair[0] > 0), key=lambda pair: -pair[0])[:count]
-        why = reason(CONTENT, title=origin.get("text"), kind="view") if origin.get("text") else "similar"
-        because = {"item_id": item_id, "kind": "view"}
+        why = alike(CONTENT, origin.get("text"))
         return [
-            _facts(one, board.items[one], round(score, _DECIMALS), CONTENT, why, because) for score, one in best
+            _facts(one, board.items[one], round(score, _DECIMALS), CONTENT, why, None) for score, one in best
         ]
 
     def _mixed(

@@ -122,7 +122,7 @@ class RecommendationPredictor:
         scores = hybrid(pool, SIMILAR_MIX)
         order = strongest(scores, count)
         chosen = Chosen(pool.places[order], scores[order], order, pool, user)
-        title = self.catalogue.titles[place] or item_id
+        title = self.catalogue.titles[place]
         return [as_similar(answer, title) for answer in answers(chosen, self.catalogue, SIMILAR_MIX)]
 
     def with_live(self, items: Sequence[Mapping[str, Any]]) -> RecommendationPredictor:

@@ -82,6 +82,14 @@ def because(source: str, kind: str, title: str) -> str:
     )
 
 
+def alike(source: str, title: str | None) -> str:
+    """The sentence for an item that is similar to one with this title; no user stands behind it."""
+    words = _quoted(title)
+    if source == COLLABORATIVE:
+        return f"liked by the same people as {words}" if words else "liked by the same people"
+    return f"similar to {words}" if words else "about the same"
+
+
 def _collaborative(facts: _Facts) -> str:
     return (
         f"because you {facts.did} {facts.title}" if facts.title else "liked by people with a taste like yours"

@@ -116,8 +116,8 @@ def _explored(chosen: Chosen, sources: Sources, options: RecommendationOptions, 
 def _for_context(
     order: np.ndarray, pool: Pool, user: Profile, catalogue: Catalogue, question: Question
 ) -> tuple[np.ndarray, np.ndarray]:
-    """For users of whom nothing is known: what is popular and trends, and before it what is of the language and
-    the category that was asked for.
+    """For users of whom nothing is known: what is popular and trends, and most of all what is of the language
+    and the category that was asked for.
     """
     places = pool.places[order]
     category = catalogue.category_names.code(question.category)
@@ -126,7 +126,6 @@ def _for_context(
         + 2.0 * ((catalogue.categories[places] == category) & (category >= 0))
         + 1.0 * ((catalogue.languages[places] == user.language) & (user.language >= 0))
     )
-    popularity = catalogue.popularity[places] / max(float(catalogue.popularity.max(initial=0.0)), 1e-12)
-    again = fits * (pool.trend[order] + popularity + pool.fresh[order] + 1e-6)
+    again = fits * (pool.trend[order] + catalogue.fame[places] + pool.fresh[order] + 1e-6)
     best = np.lexsort((places, -again))
     return order[best], again[best] / max(float(again.max(initial=0.0)), 1e-12)

@@ -17,7 +17,7 @@ from models.recommendation.question import (
     POPULAR,
     TRENDING,
 )
-from models.recommendation.reasons import UNKNOWN, because, reason
+from models.recommendation.reasons import UNKNOWN, alike, because, reason
 from models.recommendation.selecting import Chosen
 
 Answer = dict[str, Any]
@@ -62,14 +62,9 @@ def answers(chosen: Chosen, catalogue: Catalogue, mix: tuple[float, float, float
     return found
 
 
-def as_similar(answer: Answer, title: str) -> Answer:
+def as_similar(answer: Answer, title: str | None) -> Answer:
     """An answer about what is similar to an item with that title: nobody has liked it."""
-    why = (
-        f'liked by the same people as "{title}"'
-        if answer["source"] == COLLABORATIVE
-        else f'similar to "{title}"'
-    )
-    return {**answer, "reason": why, "because": None}
+    return {**answer, "reason": alike(answer["source"], title), "because": None}
 
 
 def unknown(item_id: str) -> Answer:

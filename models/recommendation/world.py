@@ -16,7 +16,7 @@ from models.recommendation.options import RecommendationOptions
 from models.recommendation.question import ITEM_KINDS
 from models.recommendation.questions import interactions_of, items_of, weights_of
 
-#: A trend is what happened in the last day and a half, decayed with this half-life.
+#: A trend is what happened within so many half-lives of this length, the newest most.
 TREND_HALF_LIFE_US = 12 * 3_600_000_000
 LONGEST_TREND = 4
 

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.recommendation import FAMILY
+from models.recommendation.candidates import consider
 from models.recommendation.options import RecommendationOptions
 from models.recommendation.predictor import RecommendationPredictor
 from models.recommendation.profile import Profile, Tastes
@@ -226,6 +227,30 @@ def test_a_cold_item_is_recommended_by_what_it_is_about(model: RecommendationPre
     assert scored["cold"]["source"] == "content" or scored["cold"]["score"] > 0
     assert live.similar("cold", 5)
     assert all(CATEGORY[one["id"]] == "music" for one in live.similar("cold", 5) or [])
+
+
+def test_a_new_item_is_as_close_as_one_of_usual_standing_that_is_about_the_same(
+    model: RecommendationPredictor,
+) -> None:
+    rows = {
+        row["id"]: row for row in sources()["items"].drop_columns(["published_at", "removed_at"]).to_pylist()
+    }
+    liked, known = of("music", 4), model.catalogue
+    little = [name for name in of("music", 50)[4:] if known.standing[known.places[name]] < 0.6][:3]
+    copies = [rows[name] | {"id": f"copy of {name}", "published_us": us(DAYS - 10)} for name in little]
+    live = model.with_live(copies)
+    question = asked(*((name, "like", 29) for name in liked))
+    assert len(little) == 3
+    for name in little:
+        user, quiet = live.tastes.profile(question), np.zeros(len(live.catalogue))
+        pool = consider(live.sources, user, quiet, _places(live, name), at_us=question.at_us)
+        trained, late = pool.content
+        expected = known.usual_standing / known.standing[known.places[name]]
+        assert late / trained == pytest.approx(expected, rel=0.15)  # of the trained, only 50 relations are kept
+
+
+def _places(model: RecommendationPredictor, name: str) -> np.ndarray:
+    return np.array([model.catalogue.places[name], model.catalogue.places[f"copy of {name}"]])
 
 
 def test_what_was_taken_down_is_never_recommended(model: RecommendationPredictor) -> None:
