@@ -8,9 +8,11 @@ JSON object: requests, failures, seconds, and the latencies' percentiles in mill
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,12 +20,12 @@ MAX_REQUESTS = 500_000
 
 
 class Client(asyncio.Protocol):
-    """One connection that asks again and again until ``until``."""
+    """One connection that sends the next of ``requests`` again and again until ``until``."""
 
     def __init__(
-        self, request: bytes, until: float, latencies: list[float], done: asyncio.Future[None]
+        self, requests: Iterator[bytes], until: float, latencies: list[float], done: asyncio.Future[None]
     ) -> None:
-        self._request, self._until, self._latencies, self.done = request, until, latencies, done
+        self._requests, self._until, self._latencies, self.done = requests, until, latencies, done
         self._buffer = b""
         self.failures = 0
 
@@ -34,7 +36,7 @@ class Client(asyncio.Protocol):
 
     def _ask(self) -> None:
         self._sent = time.perf_counter()
-        self._transport.write(self._request)
+        self._transport.write(next(self._requests))
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -67,23 +69,18 @@ class Client(asyncio.Protocol):
             self.done.set_result(None)
 
 
-async def load(url: str, body: bytes, clients: int, seconds: float) -> dict[str, float]:
-    """Ask ``url`` with ``body`` from ``clients`` connections for ``seconds``."""
+async def drive(url: str, requests: Sequence[Iterator[bytes]], seconds: float) -> dict[str, float]:
+    """Send each of ``requests`` over a connection of its own to the host of ``url`` for ``seconds``."""
     parts = urlsplit(url)
-    head = (
-        f"POST {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    request = head.encode() + body
     loop = asyncio.get_running_loop()
     latencies: list[float] = []
     began = time.perf_counter()
     running = []
-    for _ in range(clients):
-        client = Client(request, began + seconds, latencies, loop.create_future())
+    for asked in requests:
+        client = Client(asked, began + seconds, latencies, loop.create_future())
         await loop.create_connection(lambda client=client: client, parts.hostname, parts.port)
         running.append(client)
-    async with asyncio.timeout(seconds + 30):
+    async with asyncio.timeout(seconds + 60):
         await asyncio.gather(*(client.done for client in running))
     took = time.perf_counter() - began
     ordered = sorted(latencies)
@@ -96,6 +93,17 @@ async def load(url: str, body: bytes, clients: int, seconds: float) -> dict[str,
     }
 
 
+def post(url: str, body: bytes) -> bytes:
+    """A request with a JSON body, as it goes over the wire."""
+    parts = urlsplit(url)
+    head = (
+        f"POST {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
 if __name__ == "__main__":
     address, body_file, number, duration = sys.argv[1:]
-    print(json.dumps(asyncio.run(load(address, Path(body_file).read_bytes(), int(number), float(duration)))))
+    same = itertools.repeat(post(address, Path(body_file).read_bytes()))
+    print(json.dumps(asyncio.run(drive(address, [same] * int(number), float(duration)))))

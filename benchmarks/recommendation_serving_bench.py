@@ -30,6 +30,8 @@ PATH = "/api/v1/recommend"
 #: As many factors as implicit fits unless it is told otherwise.
 FACTORS = 100
 USERS, LONGEST, SECONDS, SEED = 2000, 200, 3.0, 7
+#: The larger catalogue is so many copies of Gowalla's beside one another.
+COPIES, ITEMS = 10, 40_981
 
 
 def run() -> list[dict[str, Any]]:
@@ -41,10 +43,32 @@ def run() -> list[dict[str, Any]]:
         )
         cached = stack.enter_context(ours(settings, folder, "cached", {}))
         plain = stack.enter_context(theirs(folder))
-        return measure(uncached, cached, plain, users)
+        rows = measure(uncached, cached, plain, users)
+    return [*rows, *in_a_larger_catalogue()]
 
 
-def prepare(settings: Settings, folder: Path) -> Path:
+def in_a_larger_catalogue() -> list[dict[str, Any]]:
+    """Uncached lists where there are ``COPIES`` times as many items, for the same users."""
+    with ExitStack() as stack:
+        _, settings, folder = stack.enter_context(bench_database())
+        users = prepare(settings, folder, COPIES)
+        mine = stack.enter_context(ours(settings, folder, "uncached", {"RECOMMENDATION_CACHE_SECONDS": "0"}))
+        plain = stack.enter_context(theirs(folder))
+        for url in (mine, plain):
+            warm_up(url, users)
+        found = interleaved((mine, plain), users, 8)
+    note = f"uncached; one worker each, {COPIES} copies of the catalogue beside one another"
+    at = f"{COPIES * ITEMS // 1000:,},000 items, 8 clients"
+    return [
+        row(f"uncached lists, {at}", found[0]["per_second"], found[1]["per_second"], "1/s", note),
+        *(
+            row(f"uncached {part}, {at}", found[0][part], found[1][part], "ms", note, less_is_better=True)
+            for part in ("p50", "p99")
+        ),
+    ]
+
+
+def prepare(settings: Settings, folder: Path, copies: int = 1) -> Path:
     """The model on disk, the users' histories in the database, factors for the other; the file of users."""
     from models.recommendation import FAMILY
     from serving.disk_copy import DiskCopy
@@ -60,10 +84,12 @@ def prepare(settings: Settings, folder: Path) -> Path:
         cut = examples.num_rows * 9 // 10
         options = FAMILY.options(settings)
         model = FAMILY.fit(examples.slice(0, cut), examples.slice(cut), options, {}, SEED).to_files()
+    if copies > 1:
+        model = copied(FAMILY.load(model), copies).to_files()
     facts = {"dataset": "bench", "created_at": now.isoformat()}
     for name in ("uncached", "cached"):
         DiskCopy(folder / name / "services" / "recommendation").save("1", model, facts)
-    plain_factors(lists, chosen, folder / "factors.npz")
+    plain_factors(lists, chosen, folder / "factors.npz", copies)
     (folder / "users.txt").write_text("\n".join(chosen))
     return folder / "users.txt"
 
@@ -85,7 +111,40 @@ def fill(settings: Settings, examples: pa.Table, users: list[str]) -> None:
     engine.dispose()
 
 
-def plain_factors(lists: dict[str, list[str]], users: list[str], path: Path) -> None:
+def copied(predictor: Any, copies: int) -> Any:
+    """A predictor whose catalogue is ``copies`` of this one's beside one another; users know the first one."""
+    from dataclasses import replace
+
+    from models.recommendation.neighbours import Neighbours
+    from models.recommendation.predictor import RecommendationPredictor
+
+    known, sources = predictor.catalogue, predictor.sources
+    arrays = {
+        name: np.tile(value, copies) for name, value in vars(known).items() if isinstance(value, np.ndarray)
+    }
+    catalogue = replace(
+        known,
+        ids=tuple(name if not copy else f"{name}~{copy}" for copy in range(copies) for name in known.ids),
+        titles=known.titles * copies,
+        **{name: value for name, value in arrays.items() if name in known.__dataclass_fields__},
+    )
+
+    def beside(rows: Neighbours) -> Neighbours:
+        return Neighbours.joined([replace(rows, places=rows.places + len(known) * at) for at in range(copies)])
+
+    wide = replace(
+        sources,
+        catalogue=catalogue,
+        collaborative=beside(sources.collaborative),
+        content=beside(sources.content),
+        vectors=np.tile(sources.vectors, (copies, 1)),
+    )
+    return RecommendationPredictor(
+        wide, predictor.encoder, predictor.ranker, predictor.options, predictor.facts
+    )
+
+
+def plain_factors(lists: dict[str, list[str]], users: list[str], path: Path, copies: int) -> None:
     """Factors of all users and items. Their values are drawn: the time of a product does not depend on them."""
     draw = np.random.default_rng(SEED)
     items = sorted({item for those in lists.values() for item in those})
@@ -94,9 +153,9 @@ def plain_factors(lists: dict[str, list[str]], users: list[str], path: Path) -> 
     np.savez(
         path,
         user_factors=draw.normal(size=(len(users), FACTORS)).astype(np.float32),
-        item_factors=draw.normal(size=(len(items), FACTORS)).astype(np.float32),
+        item_factors=draw.normal(size=(copies * len(items), FACTORS)).astype(np.float32),
         users=np.array(users),
-        items=np.array(items),
+        items=np.array([item if not copy else f"{item}~{copy}" for copy in range(copies) for item in items]),
         seen=np.concatenate(seen),
         seen_from=np.concatenate([[0], np.cumsum([len(one) for one in seen])]),
     )

@@ -107,6 +107,7 @@ def propose(
     user: Profile,
     trend: np.ndarray,
     trending: np.ndarray,
+    more: np.ndarray,
     *,
     kind: int,
     at_us: int,
@@ -119,26 +120,24 @@ def propose(
         user: who asks.
         trend: (n,) how strongly each item trends now, from 0 to 1.
         trending: places with a trend above 0 of that kind, the strongest first.
+        more: places of that kind that are candidates in any case.
         kind: place in ``ITEM_KINDS``.
         at_us: the moment of the question.
         count: how many items are asked for.
     """
     catalogue = sources.catalogue
     allowed = catalogue.allowed[kind]
-    wanted = 2 * count
+    wanted, seen = 2 * count, set(user.seen.tolist())
     collaborative = _Scored.of(_terms(sources.collaborative, user), len(catalogue))
     content = _Scored.of(_content_terms(sources, user), len(catalogue))
-    parts = [
-        _best(*collaborative.positive(user.seen, allowed), max(COLLABORATIVE, wanted)),
-        _best(*content.positive(user.seen, allowed), max(CONTENT, wanted)),
-        _first(trending, user, allowed, max(TREND, wanted)),
-        _first(_followed(catalogue, user), user, allowed, max(FOLLOWED, wanted)),
-    ]
-    filled = [part for part in parts if len(part)]
-    places = (
-        np.unique(np.concatenate(filled)) if len(filled) > 1 else np.sort(filled[0]) if filled else parts[0]
-    )
-    return _pool(sources, user, trend, places, collaborative, content, at_us)
+    proposed = np.zeros(len(catalogue), bool)
+    proposed[more] = True
+    proposed[_best(*collaborative.positive(user.seen, allowed), max(COLLABORATIVE, wanted))] = True
+    proposed[_best(*content.positive(user.seen, allowed), max(CONTENT, wanted))] = True
+    proposed[_first(trending, seen, allowed, max(TREND, wanted))] = True
+    if user.followed:
+        proposed[_first(_followed(catalogue, user), seen, allowed, max(FOLLOWED, wanted))] = True
+    return _pool(sources, user, trend, np.flatnonzero(proposed), collaborative, content, at_us)
 
 
 def consider(sources: Sources, user: Profile, trend: np.ndarray, places: np.ndarray, *, at_us: int) -> Pool:
@@ -214,16 +213,12 @@ def _best(places: np.ndarray, scores: np.ndarray, count: int) -> np.ndarray:
     return places[at_least(scores, count)] if len(places) > count else places
 
 
-def _first(places: np.ndarray, user: Profile, allowed: np.ndarray, count: int) -> np.ndarray:
-    if not len(places):
-        return places
+def _first(places: np.ndarray, seen: set[int], allowed: np.ndarray, count: int) -> np.ndarray:
     head = places[: 4 * count]
-    return head[allowed[head] & ~np.isin(head, user.seen)][:count]
+    return np.array([place for place in head[allowed[head]].tolist() if place not in seen][:count], np.int64)
 
 
 def _followed(catalogue: Catalogue, user: Profile) -> np.ndarray:
-    if not user.followed:
-        return np.zeros(0, np.int64)
     parts = [catalogue.items_of(author, PER_AUTHOR) for author in sorted(user.followed)]
     together = np.concatenate(parts)
     return together[np.argsort(-catalogue.published[together], kind="stable")]

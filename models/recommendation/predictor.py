@@ -18,7 +18,7 @@ from models.recommendation.options import RecommendationOptions
 from models.recommendation.profile import Profile, Tastes
 from models.recommendation.question import EMPTY_BOARD, ITEM_KINDS, Board, Interaction, Question
 from models.recommendation.ranking import FEATURES, Ranker, hybrid
-from models.recommendation.selecting import Chosen, Trends, candidates, choose
+from models.recommendation.selecting import NOTHING, Chosen, Trends, candidates, choose
 from models.recommendation.wording import answers, as_similar, unknown
 
 #: What is similar to an item: by people and by content. What trends is not for that.
@@ -117,8 +117,8 @@ class RecommendationPredictor:
             return None
         kind = int(self.catalogue.kinds[place]) if item_kind is None else ITEM_KINDS.index(item_kind)
         user = Profile(np.array([place]), np.ones(1), ("like",), np.array([place]))
-        nothing = np.zeros(len(self.catalogue))
-        pool = propose(self.sources, user, nothing, np.zeros(0, np.int64), kind=kind, at_us=0, count=count)
+        quiet = np.zeros(len(self.catalogue))
+        pool = propose(self.sources, user, quiet, NOTHING, NOTHING, kind=kind, at_us=0, count=count)
         scores = hybrid(pool, SIMILAR_MIX)
         order = strongest(scores, count)
         chosen = Chosen(pool.places[order], scores[order], order, pool, user)

@@ -16,6 +16,7 @@ from models.recommendation.ranking import Ranker, leaning
 
 #: From a list so long on, some places are for exploration.
 LEAST_FOR_EXPLORATION = 5
+NOTHING = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,14 @@ def candidates(sources: Sources, tastes: Tastes, question: Question, trends: Tre
     ranked = trends.ranked[kind]
     if not len(ranked) and not len(user.places):
         ranked = catalogue.popular[kind]
-    pool = propose(sources, user, trends.values, ranked, kind=kind, at_us=question.at_us, count=question.count)
-    if len(pool) < question.count or (len(user.places) and leaning(user)):
-        pool = _filled(sources, pool, question, user, trends, kind)
+    leans = bool(len(user.places) and leaning(user))
+    more = _familiar(catalogue, user, question, kind) if leans else NOTHING
+    pool = propose(
+        sources, user, trends.values, ranked, more, kind=kind, at_us=question.at_us, count=question.count
+    )
+    if len(pool) < question.count and not leans:  # who asks for a list gets one
+        places = np.union1d(pool.places, _familiar(catalogue, user, question, kind))
+        pool = consider(sources, user, trends.values, places, at_us=question.at_us)
     return pool, user
 
 
@@ -79,14 +85,12 @@ def choose(
     return _explored(chosen, sources, options, question)
 
 
-def _filled(sources: Sources, pool: Pool, question: Question, user: Profile, trends: Trends, kind: int) -> Pool:
-    """A pool with what is popular and what is new, where it is too short or too little is known of who asks."""
-    names = sources.catalogue
+def _familiar(catalogue: Catalogue, user: Profile, question: Question, kind: int) -> np.ndarray:
+    """Places of what is popular and what is new, for a pool that is too short or somebody little known."""
     most = 4 * question.count + len(user.seen)
-    popular, newest = names.popular[kind][:most], names.newest[kind][:most]
-    more = np.concatenate([popular, newest[names.published[newest] <= question.at_us]])
-    places = np.unique(np.concatenate([pool.places, more[names.alive[more] & ~np.isin(more, user.seen)]]))
-    return consider(sources, user, trends.values, places, at_us=question.at_us)
+    popular, newest = catalogue.popular[kind][:most], catalogue.newest[kind][:most]
+    both = np.concatenate([popular, newest[catalogue.published[newest] <= question.at_us]])
+    return both[catalogue.alive[both] & ~np.isin(both, user.seen)]
 
 
 def _explored(chosen: Chosen, sources: Sources, options: RecommendationOptions, question: Question) -> Chosen:
