@@ -178,7 +178,14 @@ def _storable(value: Any) -> Any:
 def _json(value: Any) -> str:
     if not isinstance(value, Mapping):
         raise TypeError("inputs and answer are mappings")
+    try:
+        found = _dumped(value)
+    except TypeError:  # half of a surrogate pair, or a key that is no text
+        return _dumped(_storable(value)).decode()
+    # to look through each value takes several times as long as writing it, and hardly any has such a character
+    return (_dumped(_storable(value)) if b"\\u0000" in found else found).decode()
+
+
+def _dumped(value: Any) -> bytes:
     # NaN and infinities become null: JSON has no word for them.
-    return orjson.dumps(
-        _storable(value), default=str, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_UTC_Z
-    ).decode()
+    return orjson.dumps(value, default=str, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_UTC_Z)
