@@ -92,6 +92,14 @@ class Settings(BaseSettings):
         None, description="Where the admin pages ask the recommendation service. Unset: on this machine."
     )
     face_port: int = Field(8004, description="Port of the face service.")
+    content_port: int = Field(8005, description="Port of the content service.")
+    gateway_port: int = Field(8000, description="Port of the gateway.")
+    viral_url: str | None = Field(
+        None, description="Where the gateway asks the viral service. Unset: on this machine."
+    )
+    content_url: str | None = Field(
+        None, description="Where the gateway asks the content service. Unset: on this machine."
+    )
     admin_port: int = Field(8080, description="Port of the admin pages.")
     admin_session_hours: float = Field(
         12.0, gt=0, le=720, description="An admin is asked to log in this often."
@@ -117,6 +125,32 @@ class Settings(BaseSettings):
         None,
         description="Redis that the workers and replicas of a service share as their cache, such as"
         " redis://host:6379/0. Unset: each process has its own.",
+    )
+
+    # -- gateway ---------------------------------------------------------------------------------------------
+    jwt_jwks: str | None = Field(
+        None,
+        description="Public keys of RS256 bearer tokens: the address of a JWKS, or a file. Unset: HS256 alone.",
+    )
+    jwt_issuer: str | None = Field(None, description="Issuer that bearer tokens must name. Unset: any.")
+    jwt_audience: str | None = Field(None, description="Audience that bearer tokens must name. Unset: any.")
+    rate_limit_per_minute: int = Field(
+        100, ge=0, description="Requests that the gateway takes of one user in a minute. 0: any number."
+    )
+    gateway_timeout_seconds: float = Field(
+        2.0, gt=0, description="The gateway waits this long for the answer of a family's service."
+    )
+    gateway_breaker_failures: int = Field(
+        5, ge=1, description="After so many failures in a row a service is left alone for a while."
+    )
+    gateway_breaker_seconds: float = Field(
+        10.0, gt=0, description="For so long, until one request tries it again."
+    )
+    gateway_recommendations_ttl: float = Field(
+        300.0, ge=0, description="Seconds that the gateway keeps a user's recommendations. 0: never."
+    )
+    ml_model_cache_ttl: float = Field(
+        3600.0, ge=0, description="Seconds that an answer of moderation is kept. 0: never."
     )
 
     # -- training and promotion ----------------------------------------------------------------------------
@@ -282,6 +316,114 @@ class Settings(BaseSettings):
     image_max_bytes: int = Field(15_728_640, ge=1024, description="Largest image file that is opened.")
     image_max_pixels: int = Field(50_000_000, ge=4096, description="Most pixels of an image that is opened.")
 
+    # -- content: moderation, analysis, media ----------------------------------------------------------------
+    ml_nsfw_threshold: float = Field(0.7, gt=0, lt=1, description="Pictures this probably NSFW are rejected.")
+    ml_spam_threshold: float = Field(0.8, gt=0, lt=1, description="Texts this probably spam are rejected.")
+    ml_violence_threshold: float = Field(
+        0.75, gt=0, lt=1, description="Pictures this probably violent are rejected."
+    )
+    ml_hate_speech_threshold: float = Field(
+        0.7, gt=0, lt=1, description="Texts this probably hate speech are rejected."
+    )
+    ml_toxicity_threshold: float = Field(
+        0.9, gt=0, lt=1, description="Texts this probably toxic (insults, offence) are rejected."
+    )
+    moderation_review_at: float = Field(
+        0.5,
+        gt=0,
+        lt=1,
+        description="From this share of a label's threshold on to the threshold, a person decides.",
+    )
+    moderation_flag_at: float = Field(
+        0.35, gt=0, lt=1, description="From this share of a label's threshold on, content is flagged."
+    )
+    moderation_encoder: str | None = Field(
+        None,
+        description="Embedding encoder of texts: a folder or artifacts' prefix with model.onnx and"
+        " tokenizer.json. Unset: words and characters alone.",
+    )
+    moderation_min_training_samples: int | None = Field(
+        300, ge=1, description="Gate of moderation: fewest training texts, in place of MIN_TRAINING_SAMPLES."
+    )
+    moderation_gate_floor: float | None = Field(
+        0.6, ge=0, le=1, description="Gate of moderation: least macro-F1 of a version."
+    )
+    imagery_min_training_samples: int | None = Field(
+        200, ge=1, description="Gate of imagery: fewest training pictures, in place of MIN_TRAINING_SAMPLES."
+    )
+    imagery_retrain_accuracy_threshold: float | None = Field(
+        0.7, ge=0, le=1, description="Gate of imagery, in place of RETRAIN_ACCURACY_THRESHOLD."
+    )
+    imagery_device: str = Field("auto", description="Where imagery trains, as FACE_DEVICE.")
+    imagery_cache_mb: int = Field(512, ge=16, description="Memory for prepared pictures, as FACE_CACHE_MB.")
+    imagery_backbone: str | None = Field(
+        None, description="Weights that the backbone begins with: a safetensors file, or an artifact's key."
+    )
+    sentiment_min_training_samples: int | None = Field(
+        200, ge=1, description="Gate of sentiment: fewest training texts, in place of MIN_TRAINING_SAMPLES."
+    )
+    sentiment_gate_floor: float | None = Field(
+        0.45, ge=0, le=1, description="Gate of sentiment: least macro-recall of a version."
+    )
+    topics_min_training_samples: int | None = Field(
+        200, ge=1, description="Gate of topics: fewest training texts, in place of MIN_TRAINING_SAMPLES."
+    )
+    topics_gate_floor: float | None = Field(
+        0.4, ge=0, le=1, description="Gate of topics: least macro-F1 of a version."
+    )
+    entities_min_training_samples: int | None = Field(
+        200, ge=1, description="Gate of entities: fewest training texts, in place of MIN_TRAINING_SAMPLES."
+    )
+    entities_gate_floor: float | None = Field(
+        0.1, ge=0, le=1, description="Gate of entities: least F1 of whole entities of a version."
+    )
+    analysis_languages: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Languages that are told apart, as codes: en,es,de. Unset: all that lingua knows.",
+    )
+    content_max_body_bytes: int = Field(
+        33_554_432, ge=1024, description="Largest request body that the content service reads."
+    )
+    content_webhook_url: str | None = Field(
+        None, description="Address that results of moderation, analysis and media work are posted to."
+    )
+    content_webhook_secret: SecretStr | None = Field(
+        None, description="Secret that these posts are signed with (HMAC-SHA256)."
+    )
+    content_workers: int = Field(
+        2, ge=1, le=64, description="Pieces of background work that a content worker does at once."
+    )
+    media_bucket: str = Field("content-media", description="Bucket of the content's media files (read only).")
+    media_max_bytes: int = Field(2_147_483_648, ge=1024, description="Largest media file that is worked on.")
+    media_max_seconds: float = Field(14_400.0, gt=0, description="Longest media file that is worked on.")
+    caption_engine: Literal["auto", "whisper", "sphinx"] = Field(
+        "auto",
+        description="Speech to text: `whisper` (faster-whisper, needs CAPTION_MODEL), or `sphinx` (basic,"
+        " English). `auto`: whisper where there is a model.",
+    )
+    caption_model: str | None = Field(
+        None, description="faster-whisper model: a folder, or a prefix of the artifacts bucket."
+    )
+
+    @field_validator("analysis_languages", mode="before")
+    @classmethod
+    def _split_languages(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return tuple(part.strip().lower() for part in value.split(",") if part.strip())
+
+    @model_validator(mode="after")
+    def _moderation_bands(self) -> Settings:
+        if self.moderation_flag_at > self.moderation_review_at:
+            raise ValueError("MODERATION_FLAG_AT must not be above MODERATION_REVIEW_AT")
+        return self
+
+    @model_validator(mode="after")
+    def _signed_webhook(self) -> Settings:
+        if self.content_webhook_url and self.content_webhook_secret is None:
+            raise ValueError("CONTENT_WEBHOOK_URL needs CONTENT_WEBHOOK_SECRET: what is posted is signed")
+        return self
+
     @field_validator("face_classes", mode="before")
     @classmethod
     def _split_classes(cls, value: Any) -> Any:
@@ -434,6 +576,16 @@ class Settings(BaseSettings):
     def recommendation_service_url(self) -> str:
         """Base URL of the recommendation service, for the admin pages."""
         return (self.recommendation_url or f"http://127.0.0.1:{self.recommendation_port}").rstrip("/")
+
+    @property
+    def viral_service_url(self) -> str:
+        """Base URL of the viral service, for the gateway."""
+        return (self.viral_url or f"http://127.0.0.1:{self.viral_port}").rstrip("/")
+
+    @property
+    def content_service_url(self) -> str:
+        """Base URL of the content service, for the gateway and the admin pages."""
+        return (self.content_url or f"http://127.0.0.1:{self.content_port}").rstrip("/")
 
     def gate_floors(self, family: str) -> tuple[int, float]:
         """Fewest training rows, and the least value of its gate metric, that the gate asks of ``family``.

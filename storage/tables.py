@@ -25,6 +25,15 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from storage.base import Base, EntityId
+from storage.content_tables import (
+    Content,
+    MediaJob,
+    ModerationAppeal,
+    ModerationDecision,
+    ModerationReview,
+    TextLabel,
+    WebhookDelivery,
+)
 from storage.recommendation_tables import (
     Event,
     FeatureFlag,
@@ -44,9 +53,28 @@ from storage.trending_tables import (
 )
 
 __all__ = [
-    "Base", "EntityId", "Event", "FeatureFlag", "FeatureFlagChange", "Item", "RecommendationList", "Trend",
-    "TrendAccount", "TrendBucket", "TrendContribution", "TrendList", "TrendOveractive", "TrendState",
+    "Base",
+    "Content",
+    "EntityId",
+    "Event",
+    "FeatureFlag",
+    "FeatureFlagChange",
+    "Item",
+    "MediaJob",
+    "ModerationAppeal",
+    "ModerationDecision",
+    "ModerationReview",
+    "RecommendationList",
+    "TextLabel",
+    "Trend",
+    "TrendAccount",
+    "TrendBucket",
+    "TrendContribution",
+    "TrendList",
+    "TrendOveractive",
+    "TrendState",
     "TrendWindow",
+    "WebhookDelivery",
 ]  # fmt: skip
 
 
