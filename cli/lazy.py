@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("cli.commands.platform:status", "Each part's health, address, uptime and memory."),
     "logs": ("cli.commands.logs:logs", "Show or follow what the parts write."),
     "doctor": ("cli.commands.doctor:doctor", "Check settings and machine, and say what to mend."),
+    "verify": ("cli.commands.verify:verify", "Read everything published, and name what is missing or altered."),
     "import": ("cli.commands.importing:import_", "Load a CSV or Parquet file into the database."),
     "flows": ("cli.commands.flows:app", "List flows and run them, also for past days and months."),
     "datasets": ("cli.commands.datasets:app", "List, show and compare dataset versions; review candidates."),

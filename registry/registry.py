@@ -63,6 +63,10 @@ class Registry:
         """A version's files, verified. Raises ModelNotFound, ModelInvalid."""
         return self._catalog.files(self._catalog.version(family, version))
 
+    def read_afresh(self, version: ModelVersion) -> None:
+        """Fetch a version's files from MLflow and check each. Raises ModelInvalid for one that is not right."""
+        self._catalog.files(version, fresh=True)
+
     def load(self, family: str, version: str) -> LoadedModel:
         """A version's predictor, from its verified files. Raises ModelNotFound, ModelInvalid."""
         found = self._catalog.version(family, version)

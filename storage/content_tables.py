@@ -18,7 +18,9 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     SmallInteger,
     Text,
-    text,
+)
+from sqlalchemy import (
+    text as sql,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
@@ -58,7 +60,7 @@ class Content(Base):
         Index(
             "contents_due_idx",
             "received_at",
-            postgresql_where=text("moderated_revision < revision or analyzed_revision < revision"),
+            postgresql_where=sql("moderated_revision < revision or analyzed_revision < revision"),
         ),
         Index(None, "creator_id"),
         Index(None, "moderation_status", "moderated_at"),
@@ -72,20 +74,20 @@ class Content(Base):
     tags: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
     video: Mapped[str | None]
     images: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
-    created_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
-    received_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
-    revision: Mapped[int] = mapped_column(server_default=text("1"))
-    moderated_revision: Mapped[int] = mapped_column(server_default=text("0"))
-    analyzed_revision: Mapped[int] = mapped_column(server_default=text("0"))
+    created_at: Mapped[datetime] = mapped_column(server_default=sql("now()"))
+    received_at: Mapped[datetime] = mapped_column(server_default=sql("now()"))
+    revision: Mapped[int] = mapped_column(server_default=sql("1"))
+    moderated_revision: Mapped[int] = mapped_column(server_default=sql("0"))
+    analyzed_revision: Mapped[int] = mapped_column(server_default=sql("0"))
     #: when work on it was last handed out, and how often that was for this revision
     claimed_at: Mapped[datetime | None]
-    attempts: Mapped[int] = mapped_column(server_default=text("0"))
+    attempts: Mapped[int] = mapped_column(server_default=sql("0"))
     error: Mapped[str | None]
-    moderation_status: Mapped[str] = mapped_column(server_default=text("'pending'"))
-    moderation_flags: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
+    moderation_status: Mapped[str] = mapped_column(server_default=sql("'pending'"))
+    moderation_flags: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=sql("'{}'"))
     moderation_id: Mapped[UUID | None]
     moderated_at: Mapped[datetime | None]
-    is_flagged: Mapped[bool] = mapped_column(server_default=text("false"))
+    is_flagged: Mapped[bool] = mapped_column(server_default=sql("false"))
     flag_reason: Mapped[str | None]
     analysis: Mapped[dict[str, Any] | None]
     analyzed_at: Mapped[datetime | None]
@@ -105,12 +107,12 @@ class ModerationDecision(Base):
         _one_of("content_kind", CONTENT_KINDS),
         _one_of("decision", DECISIONS),
         CheckConstraint("uncertainty >= 0 and uncertainty <= 1", name="uncertainty"),
-        Index("moderation_decisions_queue_idx", "appealed", "uncertainty", "id", postgresql_where=text("open")),
+        Index("moderation_decisions_queue_idx", "appealed", "uncertainty", "id", postgresql_where=sql("open")),
         Index(None, "content_id", "at"),
         Index(None, "creator_id"),
         Index(None, "at"),
         Index(
-            "moderation_decisions_reviewed_idx", "reviewed_at", postgresql_where=text("reviewed_at is not null")
+            "moderation_decisions_reviewed_idx", "reviewed_at", postgresql_where=sql("reviewed_at is not null")
         ),
     )
 
@@ -121,7 +123,7 @@ class ModerationDecision(Base):
     at: Mapped[datetime]
     text: Mapped[str | None]
     language: Mapped[str | None]
-    images: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
+    images: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=sql("'{}'"))
     decision: Mapped[str]
     scores: Mapped[dict[str, Any]]
     reasons: Mapped[list[Any]] = mapped_column(JSONB)
@@ -131,7 +133,7 @@ class ModerationDecision(Base):
     image_version: Mapped[str | None]
     received_at: Mapped[datetime]
     open: Mapped[bool]
-    appealed: Mapped[bool] = mapped_column(server_default=text("false"))
+    appealed: Mapped[bool] = mapped_column(server_default=sql("false"))
     #: of the latest review
     reviewed_at: Mapped[datetime | None]
     reviewed_decision: Mapped[str | None]
@@ -169,7 +171,7 @@ class ModerationAppeal(Base):
             "moderation_appeals_open_idx",
             "decision_id",
             unique=True,
-            postgresql_where=text("resolved_at is null"),
+            postgresql_where=sql("resolved_at is null"),
         ),
         Index(None, "appellant_id"),
     )
@@ -229,7 +231,7 @@ class MediaJob(Base):
         _one_of("state", JOB_STATES),
         CheckConstraint("progress >= 0 and progress <= 1", name="progress"),
         Index(None, "content_id"),
-        Index("media_jobs_due_idx", "next_at", postgresql_where=text("state in ('queued', 'running')")),
+        Index("media_jobs_due_idx", "next_at", postgresql_where=sql("state in ('queued', 'running')")),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -237,10 +239,10 @@ class MediaJob(Base):
     content_id: Mapped[EntityId | None]
     creator_id: Mapped[EntityId | None]
     source: Mapped[str]
-    params: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
-    state: Mapped[str] = mapped_column(server_default=text("'queued'"))
-    progress: Mapped[float] = mapped_column(server_default=text("0"))
-    attempts: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    params: Mapped[dict[str, Any]] = mapped_column(server_default=sql("'{}'"))
+    state: Mapped[str] = mapped_column(server_default=sql("'queued'"))
+    progress: Mapped[float] = mapped_column(server_default=sql("0"))
+    attempts: Mapped[int] = mapped_column(SmallInteger, server_default=sql("0"))
     error: Mapped[str | None]
     result: Mapped[dict[str, Any] | None]
     requested_at: Mapped[datetime]
@@ -258,16 +260,16 @@ class WebhookDelivery(Base):
 
     __tablename__ = "webhook_deliveries"
     __table_args__ = (
-        Index("webhook_deliveries_due_idx", "next_at", postgresql_where=text("next_at is not null")),
+        Index("webhook_deliveries_due_idx", "next_at", postgresql_where=sql("next_at is not null")),
         Index(None, "content_id"),
     )
 
-    id: Mapped[UUID] = mapped_column(primary_key=True, server_default=text("gen_random_uuid()"))
+    id: Mapped[UUID] = mapped_column(primary_key=True, server_default=sql("gen_random_uuid()"))
     event: Mapped[str]
     content_id: Mapped[EntityId | None]
     payload: Mapped[dict[str, Any]]
     created_at: Mapped[datetime]
-    attempts: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    attempts: Mapped[int] = mapped_column(SmallInteger, server_default=sql("0"))
     #: when it is tried next; None: it was delivered, or given up
     next_at: Mapped[datetime | None]
     delivered_at: Mapped[datetime | None]
