@@ -16,6 +16,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("cli.commands.platform:status", "Each part's health, address, uptime and memory."),
     "logs": ("cli.commands.logs:logs", "Show or follow what the parts write."),
     "doctor": ("cli.commands.doctor:doctor", "Check settings and machine, and say what to mend."),
+    "backup": ("cli.commands.backup:backup", "Write everything to a folder or a bucket, what changed alone."),
+    "restore": ("cli.commands.backup:restore", "Bring a backup into an empty place."),
     "verify": ("cli.commands.verify:verify", "Read everything published, and name what is missing or altered."),
     "import": ("cli.commands.importing:import_", "Load a CSV or Parquet file into the database."),
     "flows": ("cli.commands.flows:app", "List flows and run them, also for past days and months."),

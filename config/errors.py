@@ -28,6 +28,7 @@
     │   └── RegistryUnavailable
     ├── FlowError                  Prefect: unknown deployment, refused parameters
     │   └── FlowUnavailable
+    ├── BackupCorrupt              a backup's index or a blob is missing or was altered
     └── PlatformError              the embedded stack: taken port, second `up`, broken data folder
 
 A message is one clear sentence. What a user can mend, ``hint`` tells how.
@@ -160,6 +161,10 @@ class FlowError(AssayError):
 
 class FlowUnavailable(FlowError):
     """Prefect could not be reached."""
+
+
+class BackupCorrupt(AssayError):
+    """A backup's index or one of its blobs is missing, or is not what it was."""
 
 
 class PlatformError(AssayError):

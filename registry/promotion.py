@@ -91,7 +91,7 @@ class Promoter:
             ModelInvalid: the stored files do not answer as a model of this family must; nothing overrides that.
         """
         _require_actor(actor)
-        with self._guard(_lock_name(family)):
+        with self._guard(lock_name(family)):
             moves = self.settle(family, at=at)
             champion = self._catalog.production(family)
             candidate = self._catalog.version(family, version)
@@ -114,7 +114,7 @@ class Promoter:
             ModelInvalid: that version's files are not usable.
         """
         _require_actor(actor)
-        with self._guard(_lock_name(family)):
+        with self._guard(lock_name(family)):
             moves = self.settle(family, at=at)
             champion = self._catalog.production(family)
             if champion is None:
@@ -271,5 +271,6 @@ def _intended(alias: ModelVersion, last: str | None) -> Move | None:
         return None
 
 
-def _lock_name(family: str) -> str:
+def lock_name(family: str) -> str:
+    """The lock that is held while the family's alias moves."""
     return f"promote:{family}"
