@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import os
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from models.face.duplicates import Earlier
-from models.face.noticing import CHANGED, Noticed, finder_of, notice
 from models.face.options import FaceOptions
 from models.face.schema import EXAMPLE_SCHEMA, SPLIT_SALT
+from models.images.looking import BATCH_BYTES, BATCH_PHOTOS, Photos, looked_at
+from models.images.noticing import CHANGED, Noticed
 from models.splits import assign_split
-
-#: (photo keys, largest size in bytes) -> key, bytes, size and why there are no bytes, of each in their order.
-Photos = Callable[[Sequence[str], int], Iterable[tuple[str, bytes | None, int | None, str | None]]]
-
-#: A batch is closed at so many photos, or so many bytes of them.
-BATCH_PHOTOS, BATCH_BYTES = 32, 16 << 20
-#: Photos that are decoded at once, and that wait for it: what a decoded one takes is bounded by max_pixels.
-DECODERS = min(4, os.cpu_count() or 1)
 
 SEEN_BEFORE = "collected before"
 FOREIGN = "in another user's folder"
@@ -48,7 +39,7 @@ class Collected(Iterator[pa.RecordBatch]):
     def _make(self, photos: Photos) -> Iterator[pa.RecordBatch]:
         rows: list[dict[str, Any]] = []
         size = 0
-        for photo, noticed in _looked_at(photos, list(self._answers), self._options):
+        for photo, noticed in looked_at(photos, list(self._answers), self._options):
             row = self._row(photo, noticed)
             if row is None:
                 self.dropped[SEEN_BEFORE] += 1
@@ -112,28 +103,6 @@ def _stranger(predicted: str | None, options: FaceOptions) -> str | None:
     if predicted is None or predicted in options.classes:
         return None
     return f"the class is not among those of the settings: {predicted}"
-
-
-def _looked_at(photos: Photos, keys: Sequence[str], options: FaceOptions) -> Iterator[tuple[str, Noticed]]:
-    """Each photo and what was noticed, in order; a few are decoded ahead."""
-    finder = finder_of(options)
-    pool = ThreadPoolExecutor(DECODERS, thread_name_prefix="faces")
-    pending: deque[tuple[str, Future[Noticed]]] = deque()
-    fetched = iter(photos(keys, options.limits.max_bytes))
-    try:
-        for photo, data, size, problem in fetched:
-            if len(pending) == 2 * DECODERS:
-                key, done = pending.popleft()
-                yield key, done.result()
-            pending.append((photo, pool.submit(notice, data, size, problem, options, finder)))
-        while pending:
-            key, done = pending.popleft()
-            yield key, done.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
-        close = getattr(fetched, "close", None)
-        if close is not None:
-            close()
 
 
 def _batch(rows: Sequence[Mapping[str, Any]]) -> pa.RecordBatch:

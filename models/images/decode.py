@@ -36,7 +36,7 @@ from models.images.orientation import read_orientation, upright
 __all__ = ["ImageInvalid", "Picture", "decode_base64", "decode_image", "thumbnail"]
 
 # The plugins themselves, because `Image.open` judges sizes by a process-wide limit and warns.
-_OPENERS: dict[str, type[ImageFile.ImageFile]] = {
+OPENERS: dict[str, type[ImageFile.ImageFile]] = {
     "JPEG": JpegImagePlugin.JpegImageFile,
     "PNG": PngImagePlugin.PngImageFile,
     "WEBP": WebPImagePlugin.WebPImageFile,
@@ -91,7 +91,7 @@ def decode_image(data: bytes, limits: ImageLimits, *, shortest: int | None = Non
 
 
 def _decode(kind: str, header: Header, limits: ImageLimits, shortest: int | None) -> Picture:
-    with _OPENERS[kind](io.BytesIO(header.data)) as image:
+    with OPENERS[kind](io.BytesIO(header.data)) as image:
         _check_size(image.size, limits)
         width, height = image.size
         if shortest is not None:

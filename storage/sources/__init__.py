@@ -12,10 +12,15 @@ from typing import Any
 from sqlalchemy import Engine
 
 from config.errors import InputError
-from storage.objects import ObjectStore
+from config.settings import Settings
+from storage.fetching import PhotoStore
+from storage.moderation_images import ModeratedImages
+from storage.objects import open_store
 
 #: Modules whose ``read`` also takes ``photos``, ``bucket`` and ``day``.
 WITH_PHOTOS = frozenset({"face"})
+#: Modules whose ``read`` also takes ``photos``, the store of the pictures that moderation looked at.
+WITH_MODERATED = frozenset({"imagery"})
 #: Modules whose functions also take the family's ``options``.
 WITH_OPTIONS = frozenset({"ctr", "recommendation"})
 
@@ -26,16 +31,16 @@ def read_sources(
     start: datetime,
     end: datetime,
     *,
-    photos: ObjectStore | None = None,
+    photos: PhotoStore | None = None,
     bucket: str = "",
     day: date | None = None,
     options: Any = None,
 ) -> dict[str, Any]:
     """The sources of ``family`` for ``start <= t < end``, by name: tables, and what else its collection needs.
 
-    A family that learns from pictures also takes the store of the users' uploads (``photos``; ``bucket`` is its
-    name) and the day that is collected: what was collected before it is known to such a family. A family whose
-    settings say when a row is final takes its ``options``.
+    A family that learns from pictures also takes their store (``photos``, see :func:`open_photos`). One that
+    learns from the users' uploads takes the bucket's name and the day that is collected too: what was collected
+    before it is known to such a family. A family whose settings say when a row is final takes its ``options``.
 
     Raises:
         InputError: the family has no sources in the database.
@@ -44,10 +49,19 @@ def read_sources(
     more: Mapping[str, Any] = {}
     if family in WITH_PHOTOS:
         more = {"photos": photos, "bucket": bucket, "day": day or start.date()}
+    if family in WITH_MODERATED:
+        more = {"photos": photos}
     if family in WITH_OPTIONS:
         more = {"options": options}
     found: dict[str, Any] = _module(family).read(engine, start, end, **more)
     return found
+
+
+def open_photos(settings: Settings, family: str, *, retries: int = 4, timeout: float = 30.0) -> PhotoStore:
+    """The store of the pictures that ``family`` is collected from; see :func:`storage.objects.open_store`."""
+    if family in WITH_MODERATED:
+        return ModeratedImages(settings, retries=retries, timeout=timeout)
+    return open_store(settings, settings.style_photo_bucket, retries=retries, timeout=timeout)
 
 
 def after_collect(

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Mapping
 from datetime import date, datetime
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 import pyarrow as pa
 from psycopg.sql import SQL, Composable, Literal
 from sqlalchemy import Engine
 
-from config.errors import InputError, ObjectNotFound
+from config.errors import InputError
 from storage.copying import copy_out, cursor
 from storage.database import transaction
+from storage.fetching import PhotoStore, fetch
 from storage.image_hashes import SEEN, seen_before
-from storage.objects import ObjectStore
+
+__all__ = ["USER_STYLES", "fetch", "photo_key", "read"]
 
 TIME = pa.timestamp("us", tz="UTC")
 #: One row a photo. ``probabilities`` is JSON, ``sha256`` that of the bytes which the service saw.
@@ -36,31 +36,17 @@ USER_STYLES = pa.schema(
         ("sha256", pa.string()),
     ]
 )
-#: Photos that are fetched at once, and how many may lie ready: so many files are in memory.
-FETCHERS, READY = 6, 12
-
-MISSING = "the photo is missing in the bucket"
-NO_KEY = "the photo's key is not one that a bucket can hold"
-TOO_LARGE = "file too large"
-
-
-class Fetched(NamedTuple):
-    """A photo out of the bucket: its bytes and their number, or why there are none."""
-
-    photo: str
-    data: bytes | None
-    size: int | None
-    problem: str | None
 
 
 def read(
-    engine: Engine, start: datetime, end: datetime, *, photos: ObjectStore | None, bucket: str, day: date
+    engine: Engine, start: datetime, end: datetime, *, photos: PhotoStore | None, bucket: str, day: date
 ) -> dict[str, Any]:
     """What is known of ``start <= at < end``.
 
     Returns:
         ``user_styles``: columns of ``USER_STYLES``, in order of (at, photo, prediction_id).
-        ``photos``: (keys, max_bytes) -> :class:`Fetched` for each key, in their order, a few at a time.
+        ``photos``: (keys, max_bytes) -> :class:`storage.fetching.Fetched` of each key, in their order, a few
+            at a time.
         ``seen``: columns of ``storage.image_hashes.SEEN``: gold, and what was collected for earlier days.
 
     Raises:
@@ -85,38 +71,6 @@ def read(
 def photo_key(key: str, bucket: str) -> str:
     """The key in the bucket, written down with the bucket's name or a slash in front, or without."""
     return key.strip().lstrip("/").removeprefix(f"{bucket}/").lstrip("/")
-
-
-def fetch(store: ObjectStore, photos: Sequence[str], max_bytes: int) -> Iterator[Fetched]:
-    """The photos in their order; one of more than ``max_bytes`` is not read.
-
-    Raises:
-        StoreError: the store failed, other than by not having a photo.
-    """
-    pool = ThreadPoolExecutor(FETCHERS, thread_name_prefix="photos")
-    pending: deque[Future[Fetched]] = deque()
-    try:
-        for photo in photos:
-            if len(pending) == READY:
-                yield pending.popleft().result()
-            pending.append(pool.submit(_fetch, store, photo, max_bytes))
-        while pending:
-            yield pending.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _fetch(store: ObjectStore, photo: str, max_bytes: int) -> Fetched:
-    try:
-        size = store.stat(photo).size
-        if size > max_bytes:
-            return Fetched(photo, None, size, TOO_LARGE)
-        data = store.get(photo)
-    except ObjectNotFound:
-        return Fetched(photo, None, None, MISSING)
-    except InputError:
-        return Fetched(photo, None, None, NO_KEY)
-    return Fetched(photo, data, len(data), None)
 
 
 _ANSWERS = pa.schema(

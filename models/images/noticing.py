@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from models.face.options import DETECTOR, FaceOptions
 from models.images.decode import ImageInvalid, Picture, decode_image
 from models.images.faces import Face, FaceFinder
 from models.images.hashing import perceptual_hash, sha256
+from models.images.options import DETECTOR, PhotoOptions
 from models.images.quality import brightness, sharpness
 
 #: A photo is looked at with its shorter side at about so many pixels: enough to find a face.
@@ -41,13 +41,13 @@ class Noticed:
     doubt: str | None = None
 
 
-def finder_of(options: FaceOptions) -> FaceFinder | None:
+def finder_of(options: PhotoOptions) -> FaceFinder | None:
     """The face finder that ``options`` ask for; None where photos are taken whole."""
     return FaceFinder(options.assets.get(DETECTOR)) if options.faces == "found" else None
 
 
 def notice(
-    data: bytes | None, size: int | None, problem: str | None, options: FaceOptions, finder: FaceFinder | None
+    data: bytes | None, size: int | None, problem: str | None, options: PhotoOptions, finder: FaceFinder | None
 ) -> Noticed:
     """Look at a photo of ``size`` bytes, or at what kept it from being read. Safe in several threads."""
     if data is None:
@@ -61,6 +61,7 @@ def notice(
         "phash": perceptual_hash(picture.pixels),
         "width": picture.width,
         "height": picture.height,
+        "frames": picture.frames,
         "sharpness": round(sharpness(picture.pixels), 2),
         "brightness": round(brightness(picture.pixels), 4),
     }
