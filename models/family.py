@@ -26,6 +26,11 @@ FAMILIES: dict[str, str] = {
     "ctr": "models.ctr",
     "recommendation": "models.recommendation",
     "face": "models.face",
+    "moderation": "models.moderation",
+    "imagery": "models.imagery",
+    "sentiment": "models.sentiment",
+    "topics": "models.topics",
+    "entities": "models.entities",
 }
 
 TRAIN, VALID, TEST = "train", "valid", "test"
@@ -164,6 +169,7 @@ class Family:
         loss: what ``Evaluation.losses`` are, in a few words.
         returning: the entities of the training rows are asked about again on purpose, as where the question is
             what they do next.
+        veiled: pictures are shown blurred until somebody asks to see them.
         assets: settings -> {name: path or object key} of files that the options need; they are read where I/O
             is allowed, and put into the options' field ``assets`` as {name: bytes}.
     """
@@ -201,6 +207,7 @@ class Family:
     cut_rows: Callable[[pa.Table, str], dict[str, pa.Table]] | None = None
     loss: str = "log loss"
     returning: bool = False
+    veiled: bool = False
     assets: Callable[[Settings], Mapping[str, str]] | None = None
 
 

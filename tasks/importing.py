@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,6 +22,7 @@ from storage.bulk import Loaded, snapshot_load
 from storage.clip_bulk import outcome_load
 from storage.event_bulk import event_load
 from storage.imports import ImportRun, record_import
+from storage.text_bulk import TEXT_FAMILIES, text_load
 from tasks.plain_files import CHUNK_ROWS, Chunk, read_chunks
 
 
@@ -36,6 +38,7 @@ LOADS: dict[str, Callable[[Engine, bool, datetime], AbstractContextManager[Load]
     "viral": lambda engine, keep, _: snapshot_load(engine, keep),
     "ctr": outcome_load,
     "recommendation": event_load,
+    **{family: partial(text_load, family) for family in TEXT_FAMILIES},
 }
 
 

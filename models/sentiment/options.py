@@ -1,0 +1,22 @@
+"""What the sentiment family may be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from config.settings import Settings
+
+
+@dataclass(frozen=True)
+class SentimentOptions:
+    """Options of one fit. Classes are those of negative, neutral and positive that the examples have."""
+
+    def describe(self) -> dict[str, Any]:
+        """JSON-ready form."""
+        return {}
+
+
+def options_from_settings(_settings: Settings) -> SentimentOptions:
+    """The family's options out of the platform's settings."""
+    return SentimentOptions()

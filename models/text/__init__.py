@@ -1,0 +1,1 @@
+"""What the text families share: reading texts, learning from them, and measuring it."""
