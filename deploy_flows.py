@@ -43,6 +43,11 @@ RETRAIN: dict[str, str] = {
     "ctr": "0 4 * * *",
     "recommendation": "0 2 * * *",
     "face": "0 2 1 * *",
+    "imagery": "0 2 1 * *",
+    "moderation": "0 2 1 * *",
+    "sentiment": "0 2 1 * *",
+    "topics": "0 2 1 * *",
+    "entities": "0 2 1 * *",
 }
 
 SCHEDULES: tuple[Scheduled, ...] = (
@@ -88,6 +93,64 @@ SCHEDULES: tuple[Scheduled, ...] = (
         "5 * * * *",
         "Each hour at minute 5: the lists of everybody who was active lately, by the version in production, for"
         " when the service has none. Run it with `user_ids` to make those of some users only.",
+        tags=("recommendation",),
+    ),
+    *(
+        Scheduled(
+            f"moderate-{kind}",
+            "flows/content.py:moderate",
+            None,
+            f"By hand: moderates the {kind}s of `content_ids` again, by the versions in production. What is"
+            " published is moderated by itself.",
+            {"kind": kind},
+            ("content",),
+        )
+        for kind in ("video", "post", "comment")
+    ),
+    Scheduled(
+        "analyze-content",
+        "flows/content.py:analyze",
+        None,
+        "By hand: tags, categories, sentiment, language, topics and names of `content_ids` again. What is"
+        " published is analyzed by itself.",
+        tags=("content",),
+    ),
+    Scheduled(
+        "generate-captions",
+        "flows/content.py:generate",
+        None,
+        "By hand: captions (WebVTT and SRT) of the videos of `content_ids`, or of keys in the media bucket.",
+        {"kind": "captions"},
+        ("content",),
+    ),
+    Scheduled(
+        "generate-thumbnail",
+        "flows/content.py:generate",
+        None,
+        "By hand: the three best pictures of the videos of `content_ids`, or of keys in the media bucket.",
+        {"kind": "thumbnails"},
+        ("content",),
+    ),
+    Scheduled(
+        "predict-virality",
+        "flows/content.py:virality",
+        None,
+        "By hand: predicts of `video_ids` from their latest snapshots, and records it as the service does.",
+        tags=("content", "viral"),
+    ),
+    Scheduled(
+        "update-recommendations",
+        "flows/recommendations.py:refresh_recommendations",
+        None,
+        "By hand: makes the lists of `user_ids` now. Those of everybody who is active are made each hour by"
+        " refresh-recommendations.",
+        tags=("recommendation",),
+    ),
+    Scheduled(
+        "calculate-trending",
+        "flows/trending.py:refresh_trending",
+        None,
+        "By hand: what trends, now. Each 15 minutes refresh-trending does the same.",
         tags=("recommendation",),
     ),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine
@@ -62,6 +63,10 @@ class Registry:
     def files(self, family: str, version: str) -> dict[str, bytes]:
         """A version's files, verified. Raises ModelNotFound, ModelInvalid."""
         return self._catalog.files(self._catalog.version(family, version))
+
+    def folder(self, version: ModelVersion) -> Path:
+        """Where the disk copy of a version's files lies, once it was loaded. Raises ModelInvalid."""
+        return self._catalog.folder(version)
 
     def read_afresh(self, version: ModelVersion) -> None:
         """Fetch a version's files from MLflow and check each. Raises ModelInvalid for one that is not right."""

@@ -15,6 +15,7 @@ from config.errors import DatabaseError
 from storage.copying import cursor
 from storage.database import database_errors, transaction
 from storage.reviews import candidate_key
+from storage.text_bulk import TEXT_FAMILIES
 from storage.trending_tick import lock_ticks
 
 #: Tables above this size are vacuumed in place; below it they are written anew, which also clears freed pages.
@@ -96,6 +97,9 @@ _FAMILY_ROWS = (
 _THEIR_CLIPS = "(select id from clips where creator_id = %(person)s)"
 _THEIR_ITEMS = "(select id from items where author_id = %(person)s)"
 _OF_THEIRS = f"(item_kind = 'user' and item_id = %(person)s or item_id in {_THEIR_ITEMS})"
+_THEIR_CONTENTS = "(select id from contents where creator_id = %(person)s)"
+_THEIR_DECISIONS = """(select id from moderation_decisions where creator_id = %(person)s
+    or content_id in (select id from contents where creator_id = %(person)s))"""
 #: What is no family's: by the person's id alone. A creator's videos, clips and items go with it, and what
 #: others did to these; so do lists that were computed ahead for others and name them, until they are made anew.
 _OWN_ROWS = (
@@ -121,6 +125,13 @@ _OWN_ROWS = (
     ("clip_outcomes", f"clip_id in {_THEIR_CLIPS}"),
     ("clips", f"id in {_THEIR_CLIPS}"),
     ("user_styles", "user_id = %(person)s"),
+    ("moderation_appeals", f"appellant_id = %(person)s or decision_id in {_THEIR_DECISIONS}"),
+    ("moderation_reviews", f"decision_id in {_THEIR_DECISIONS}"),
+    ("webhook_deliveries", f"content_id in {_THEIR_CONTENTS} or payload ->> 'creator_id' = %(person)s"),
+    ("media_jobs", f"creator_id = %(person)s or content_id in {_THEIR_CONTENTS}"),
+    ("moderation_decisions", f"id in {_THEIR_DECISIONS}"),
+    ("contents", "creator_id = %(person)s"),
+    ("text_labels", "user_id = %(person)s"),
     ("engagement_snapshots", "video_id in (select id from videos where creator_id = %(person)s)"),
     ("videos", "creator_id = %(person)s"),
     ("creators", "id = %(person)s"),
@@ -193,6 +204,13 @@ class Owned:
 
 _VIDEOS = "select id from videos where creator_id = %(person)s"
 _CLIPS = "select distinct id from clips where creator_id = %(person)s"
+#: Texts that were labelled, and those of decisions that a person reviewed; groups of them have others' too.
+_TEXTS = """
+    select text_id from text_labels where family = %(family)s and user_id = %(person)s
+    union select 'decision/' || id::text from moderation_decisions
+    where %(family)s = 'moderation' and creator_id = %(person)s
+"""
+_NONE = "select null where false"
 _OUTCOMES = """
     select distinct key from clip_outcomes
     where clip_id in (select id from clips where creator_id = %(person)s)
@@ -200,15 +218,17 @@ _OUTCOMES = """
 
 
 def owned_by(engine: Engine, family: str, person: str) -> Owned:
-    """The rows of ``family`` that are of a creator: of clips for ``ctr``, else of videos."""
-    clips = family == "ctr"
-    queries = (_OUTCOMES, _CLIPS) if clips else (_VIDEOS, _VIDEOS)
+    """The rows of ``family`` that are of a creator: of clips for ``ctr``, of texts for the families of texts,
+    else of videos.
+    """
+    clips, texts = family == "ctr", family in TEXT_FAMILIES
+    queries = (_OUTCOMES, _CLIPS) if clips else (_TEXTS, _NONE) if texts else (_VIDEOS, _VIDEOS)
     with transaction(engine) as connection, cursor(connection) as cur:
         names, entities = (
-            frozenset(name for (name,) in cur.execute(query, {"person": person}).fetchall())
+            frozenset(name for (name,) in cur.execute(query, {"person": person, "family": family}).fetchall())
             for query in queries
         )
-    return Owned(names, entities, shared=clips)
+    return Owned(names, entities, shared=clips or texts)
 
 
 def items_of(engine: Engine, person: str) -> frozenset[str]:

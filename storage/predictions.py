@@ -17,6 +17,7 @@ from config.settings import Settings
 from storage.copying import cursor
 from storage.database import transaction
 from storage.erasure import erased_while_adding
+from storage.rows import storable
 
 logger = logging.getLogger(__name__)
 
@@ -123,7 +124,7 @@ def _people(row: Mapping[str, Any], bucket: str) -> set[str]:
     keys = [key for key in photos if isinstance(key, str)] if isinstance(photos, list | tuple) else []
     owners = [key.strip().lstrip("/").removeprefix(f"{bucket}/").lstrip("/").partition("/")[0] for key in keys]
     named = (row.get("entity_id"), *(inputs.get(name) for name in _PERSON), *owners)
-    return {_storable(str(person)) for person in named if person is not None and person != ""}
+    return {storable(str(person)) for person in named if person is not None and person != ""}
 
 
 def count_predictions(engine: Engine, family: str, start: datetime, end: datetime) -> int:
@@ -138,7 +139,7 @@ def _row(number: int, row: Mapping[str, Any]) -> dict[str, Any]:
     try:
         return {
             "id": str(uuid.UUID(str(row["id"]))),
-            "family": _storable(str(row["family"])),
+            "family": storable(str(row["family"])),
             "entity_id": _text(row.get("entity_id")),
             "at": _time(row["at"]),
             "inputs": _json(row["inputs"]),
@@ -161,18 +162,7 @@ def _time(value: Any) -> datetime:
 
 
 def _text(value: Any) -> str | None:
-    return None if value is None else _storable(str(value))
-
-
-def _storable(value: Any) -> Any:
-    """``value`` without what jsonb and text cannot hold: the character NUL, and halves of surrogate pairs."""
-    if isinstance(value, str):
-        return value.replace("\x00", "").encode("utf-8", "replace").decode()
-    if isinstance(value, Mapping):
-        return {_storable(str(key)): _storable(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_storable(item) for item in value]
-    return value
+    return None if value is None else storable(str(value))
 
 
 def _json(value: Any) -> str:
@@ -181,9 +171,9 @@ def _json(value: Any) -> str:
     try:
         found = _dumped(value)
     except TypeError:  # half of a surrogate pair, or a key that is no text
-        return _dumped(_storable(value)).decode()
+        return _dumped(storable(value)).decode()
     # to look through each value takes several times as long as writing it, and hardly any has such a character
-    return (_dumped(_storable(value)) if b"\\u0000" in found else found).decode()
+    return (_dumped(storable(value)) if b"\\u0000" in found else found).decode()
 
 
 def _dumped(value: Any) -> bytes:

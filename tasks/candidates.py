@@ -43,7 +43,8 @@ def index_version(parts: Platform, family: Family, day: dt.date, manifest: Manif
         DatabaseUnavailable: the server cannot be reached.
     """
     found = list(_facts(parts, family, manifest, options))
-    index_rows = _rows(found, family, known_classes(parts, family))
+    asked = found if family.review == "all" else [one for one in found if one.flag is not None]
+    index_rows = _rows(asked, family, known_classes(parts, family))
     changed = index_candidates(parts.engine, family.name, day, manifest.ref.name, index_rows)
     images = [
         ImageRecord(candidate.key[0], candidate.sha256, candidate.phash, candidate.entity)
@@ -84,7 +85,9 @@ def known_classes(parts: Platform, family: Family) -> Mapping[str, int]:
 def _facts(parts: Platform, family: Family, manifest: Manifest, options: Any) -> Iterator[CandidateFacts]:
     light = [field.name for field in family.schema if field.name not in family.heavy]
     for batch in parts.datasets.skim(manifest, light):
-        chosen = batch if family.review == "all" else batch.filter(pc.is_valid(batch.column(FLAG)))
+        # every picture is remembered, also where nobody is asked about it
+        every = family.review == "all" or family.heavy
+        chosen = batch if every else batch.filter(pc.is_valid(batch.column(FLAG)))
         yield from family.facts(chosen, options) if family.facts else _plain_facts(chosen, family)
 
 

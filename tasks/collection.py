@@ -13,8 +13,7 @@ import pyarrow.compute as pc
 from models.family import Family, Window, get_family
 from storage.datasets.repository import Published
 from storage.erasure import is_erased, rows_guard
-from storage.objects import open_store
-from storage.sources import after_collect, read_sources
+from storage.sources import after_collect, open_photos, read_sources
 from tasks.candidates import FLAG, index_version
 from tasks.kept_pictures import with_kept
 from tasks.options import options_of
@@ -105,7 +104,7 @@ def _sources(parts: Platform, family: Family, window: Window, day: dt.date, opti
         family.name,
         span.start,
         span.end,
-        photos=open_store(parts.settings, parts.settings.style_photo_bucket),
+        photos=open_photos(parts.settings, family.name),
         bucket=parts.settings.style_photo_bucket,
         day=day,
         options=options,

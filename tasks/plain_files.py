@@ -30,6 +30,8 @@ from tasks.interaction_files import (
 
 CHUNK_ROWS = 100_000
 DELIMITERS = (",", ";", "\t", "|")
+#: What a first column without a name is called, and the most words that a column's name has.
+UNNAMED, _WORDS_OF_A_NAME = "unnamed", 4
 #: A description may be long; a field beyond this is a quote that was never closed.
 LONGEST_FIELD = 1_000_000
 
@@ -154,7 +156,8 @@ def _made(part: Part) -> Chunk:
 def _is_row(fields: Sequence[str], names: Sequence[str]) -> bool:
     """Whether a first line holds values, and not the names of columns."""
     numbers = any(field.strip().lstrip("-").replace(".", "", 1).isdecimal() for field in fields)
-    return numbers and set(names).isdisjoint(fields)
+    sentences = any(len(field.split()) > _WORDS_OF_A_NAME for field in fields)
+    return (numbers or sentences) and set(names).isdisjoint(fields)
 
 
 def _chunk(header: list[str], lines: list[list[str]], done: int) -> Chunk:
@@ -174,6 +177,8 @@ def _chunk(header: list[str], lines: list[list[str]], done: int) -> Chunk:
 
 def _header(path: Path, names: list[str]) -> list[str]:
     header = [name.strip() for name in names]
+    if len(header) > 2 and not header[0] and UNNAMED not in header:
+        header[0] = UNNAMED  # where pandas writes its row numbers
     repeated = sorted({name for name in header if header.count(name) > 1})
     if len(header) < 2 or not all(header) or repeated:
         wrong = (

@@ -1,0 +1,380 @@
+"""What is published: put in by the product, claimed by who moderates and analyzes it, and given its results.
+
+A row that the product writes itself is the same: a trigger counts its revisions and tells who listens
+(``contents_due``). Work on a revision that changed meanwhile comes to nothing, and the new one is due.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import orjson
+from psycopg.rows import class_row
+from psycopg.sql import SQL, Composed, Identifier
+from sqlalchemy import Connection, Engine
+
+from config.errors import InputError
+from config.settings import Settings
+from storage.content_tables import CONTENT_KINDS
+from storage.copying import cursor
+from storage.database import transaction
+from storage.erasure import erased_while_adding
+from storage.rows import storable
+
+#: Work on one revision is tried so often, with a pause that begins with this and doubles.
+TRIES, PAUSE = 4, timedelta(seconds=60)
+LEASE = timedelta(minutes=2)
+LONGEST_ID, LONGEST_TEXT, MOST_TAGS, MOST_IMAGES = 200, 100_000, 100, 20
+DUE_CHANNEL = "contents_due"
+
+
+@dataclass(frozen=True)
+class StoredContent:
+    """A piece of content; the fields are those of :class:`storage.content_tables.Content`."""
+
+    id: str
+    kind: str
+    creator_id: str | None
+    title: str | None
+    text: str | None
+    tags: list[str] | None
+    video: str | None
+    images: list[str] | None
+    created_at: datetime
+    received_at: datetime
+    revision: int
+    moderated_revision: int
+    analyzed_revision: int
+    claimed_at: datetime | None
+    attempts: int
+    error: str | None
+    moderation_status: str
+    moderation_flags: list[str]
+    moderation_id: UUID | None
+    moderated_at: datetime | None
+    is_flagged: bool
+    flag_reason: str | None
+    analysis: dict[str, Any] | None
+    analyzed_at: datetime | None
+
+    @property
+    def wants_moderation(self) -> bool:
+        """Whether nobody has moderated this revision."""
+        return self.moderated_revision < self.revision
+
+    @property
+    def wants_analysis(self) -> bool:
+        """Whether nobody has analyzed this revision."""
+        return self.analyzed_revision < self.revision
+
+    @property
+    def words(self) -> str:
+        """Title and text, as moderation reads them."""
+        return "\n".join(part for part in (self.title, self.text) if part)
+
+
+COLUMNS = tuple(one.name for one in fields(StoredContent))
+_SELECTED = SQL(", ").join(map(Identifier, COLUMNS))
+_GIVEN: Mapping[str, str] = {
+    "id": "text", "kind": "text", "creator_id": "text", "title": "text", "text": "text", "tags": "text",
+    "video": "text", "images": "text", "created_at": "timestamptz", "received_at": "timestamptz",
+}  # fmt: skip
+_LISTS = ("tags", "images")
+
+
+def _upsert() -> Composed:
+    """One statement for new contents and for those that are described anew."""
+    read = [
+        SQL("case when {0} is not null then array(select jsonb_array_elements_text({0}::jsonb)) end").format(
+            Identifier(name)
+        )
+        if name in _LISTS
+        else Identifier(name)
+        for name in _GIVEN
+    ]
+    changed = [name for name in _GIVEN if name not in ("id", "created_at", "received_at")]
+    return SQL(
+        """
+        insert into contents as c ({columns}) select {read} from unnest({arrays}) as row ({columns}) order by id
+        on conflict (id) do update set {sets}
+        where (c.kind, c.creator_id, c.title, c.text, c.tags, c.video, c.images)
+            is distinct from
+            (excluded.kind, excluded.creator_id, excluded.title, excluded.text, excluded.tags, excluded.video,
+             excluded.images)
+        returning id, revision
+        """
+    ).format(
+        columns=SQL(", ").join(map(Identifier, _GIVEN)),
+        read=SQL(", ").join(read),
+        arrays=SQL(", ").join(SQL("%s::{}[]").format(SQL(kind)) for kind in _GIVEN.values()),
+        sets=SQL(", ").join(SQL("{0} = excluded.{0}").format(Identifier(name)) for name in changed),
+    )
+
+
+UPSERT = _upsert()
+
+
+@dataclass(frozen=True)
+class PutContents:
+    """What became of contents: ``changed`` (new, or described anew) with their revision, ``unchanged``, and
+    ``refused`` by place in what was given, with the reason.
+    """
+
+    changed: Mapping[str, int]
+    unchanged: Sequence[str]
+    refused: Mapping[int, str]
+
+
+def put_contents(
+    engine: Engine, rows: Sequence[Mapping[str, Any]], at: datetime, *, settings: Settings | None = None
+) -> PutContents:
+    """Store contents, or describe anew those that are there; the same again changes nothing.
+
+    A row that cannot be stored is refused with its reason, and the rest is stored. Of two rows of one id the
+    later one counts.
+
+    Args:
+        engine: the platform's database.
+        rows: with ``id``, ``kind``, and what there is of ``creator_id``, ``title``, ``text``, ``tags``,
+            ``video`` (a key in the media bucket), ``images`` (keys), ``created_at`` (default: ``at``).
+        at: now, UTC.
+        settings: with the key by which forgotten people are known; None: nobody is looked for.
+
+    Raises:
+        DatabaseUnavailable: the server cannot be reached.
+    """
+    refused: dict[int, str] = {}
+    fit: dict[str, dict[str, Any]] = {}
+    for number, row in enumerate(rows):
+        try:
+            checked = check_content(row, at)
+        except InputError as error:
+            refused[number] = error.message
+        else:
+            fit[checked["id"]] = checked
+    with transaction(engine) as connection, cursor(connection) as cur:
+        kept = _remembered(connection, list(fit.values()), settings)
+        for number, row in enumerate(rows):
+            if number not in refused and str(row.get("id")) not in {one["id"] for one in kept}:
+                refused[number] = "its creator was forgotten"
+        found = cur.execute(UPSERT, [[row[name] for row in kept] for name in _GIVEN]).fetchall() if kept else []
+    changed = {str(row[0]): int(row[1]) for row in found}
+    return PutContents(changed, [row["id"] for row in kept if row["id"] not in changed], refused)
+
+
+def _remembered(
+    connection: Connection, rows: list[dict[str, Any]], settings: Settings | None
+) -> list[dict[str, Any]]:
+    if settings is None:
+        return rows
+    people = sorted({row["creator_id"] for row in rows if row["creator_id"]})
+    erased = erased_while_adding(connection, settings, people)
+    return [row for row in rows if row["creator_id"] not in erased]
+
+
+def check_content(row: Mapping[str, Any], at: datetime) -> dict[str, Any]:
+    """``row`` as it is stored; lists as JSON texts. Raises InputError, which names the field."""
+    name, kind = row.get("id"), row.get("kind")
+    if not isinstance(name, str) or not name.strip() or len(name) > LONGEST_ID or "\x00" in name:
+        raise InputError(f"id must be a text of 1 to {LONGEST_ID} characters")
+    if kind not in CONTENT_KINDS:
+        raise InputError(f"kind must be one of {', '.join(CONTENT_KINDS)}")
+    found: dict[str, Any] = {"id": storable(name), "kind": kind, "received_at": at}
+    for field, longest in (
+        ("creator_id", LONGEST_ID), ("title", LONGEST_TEXT), ("text", LONGEST_TEXT), ("video", 1024),
+    ):  # fmt: skip
+        value = row.get(field)
+        if value is not None and (not isinstance(value, str) or len(value) > longest):
+            raise InputError(f"{field} must be a text of at most {longest:,} characters")
+        found[field] = storable(value) or None
+    for field, most in (("tags", MOST_TAGS), ("images", MOST_IMAGES)):
+        value = row.get(field)
+        listed = isinstance(value, list | tuple) and all(isinstance(each, str) for each in value)
+        if value is not None and (not listed or len(value) > most):
+            raise InputError(f"{field} must be a list of at most {most} texts")
+        found[field] = orjson.dumps(storable(value)).decode() if value else None
+    found["created_at"] = _created(row.get("created_at"), at)
+    return found
+
+
+def _created(value: Any, at: datetime) -> datetime:
+    if value is None:
+        return at
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+        if moment.tzinfo is None:
+            raise ValueError
+    except (ValueError, AttributeError, TypeError):
+        raise InputError("created_at must be a time with time zone, such as 2026-11-29T10:00:00Z") from None
+    return datetime.astimezone(moment, UTC)
+
+
+def get_content(engine: Engine, content_id: str) -> StoredContent | None:
+    """One piece of content. Raises DatabaseUnavailable."""
+    return next(iter(get_contents(engine, [content_id])), None)
+
+
+def get_contents(engine: Engine, ids: Sequence[str]) -> list[StoredContent]:
+    """Those of ``ids`` that there are, by id."""
+    query = SQL("select {} from contents where id = any(%s) order by id").format(_SELECTED)
+    with transaction(engine) as connection, _contents(connection) as cur:
+        found: list[StoredContent] = cur.execute(query, ([storable(one) for one in ids],)).fetchall()
+    return found
+
+
+def claim_due(engine: Engine, *, limit: int, at: datetime, lease: timedelta = LEASE) -> list[StoredContent]:
+    """Take up to ``limit`` contents that are due, the oldest first; for ``lease`` nobody else gets them.
+
+    One whose worker died is due again when its lease is over. One that failed waits (see :func:`fail`).
+    """
+    query = SQL(
+        """
+        update contents set claimed_at = %(at)s, attempts = attempts + 1
+        where id in (
+            select id from contents
+            where (moderated_revision < revision or analyzed_revision < revision)
+                and (claimed_at is null or claimed_at < %(before)s) and attempts < %(tries)s
+            order by received_at, id limit %(limit)s for update skip locked)
+        returning {}
+        """
+    ).format(_SELECTED)
+    values = {"at": at, "before": at - lease, "tries": TRIES, "limit": limit}
+    with transaction(engine) as connection, _contents(connection) as cur:
+        found: list[StoredContent] = cur.execute(query, values).fetchall()
+    return sorted(found, key=lambda one: (one.received_at, one.id))
+
+
+def in_hand(engine: Engine, *, at: datetime, lease: timedelta = LEASE) -> int:
+    """How many contents are claimed and not done yet."""
+    query = """
+        select count(*) from contents
+        where (moderated_revision < revision or analyzed_revision < revision)
+            and claimed_at >= %s and error is null
+    """
+    with transaction(engine) as connection, cursor(connection) as cur:
+        found = cur.execute(query, (at - lease,)).fetchone()
+    return int(found[0]) if found else 0
+
+
+def fail(
+    engine: Engine, ids: Sequence[str], error: str, at: datetime, *, lease: timedelta = LEASE
+) -> list[StoredContent]:
+    """Give claimed contents back: each is due again after a pause that doubles, until its tries are used up.
+
+    Returns:
+        Those whose tries are used up: nobody takes them up again by itself.
+    """
+    query = SQL(
+        """
+        update contents set error = %(error)s,
+            claimed_at = %(at)s - %(lease)s + %(pause)s * power(2, greatest(attempts - 1, 0))
+        where id = any(%(ids)s) returning {}
+        """
+    ).format(_SELECTED)
+    values = {"ids": list(ids), "error": storable(error)[:2000], "at": at, "lease": lease, "pause": PAUSE}
+    with transaction(engine) as connection, _contents(connection) as cur:
+        found: list[StoredContent] = cur.execute(query, values).fetchall()
+    return [one for one in found if one.attempts >= TRIES]
+
+
+def release(engine: Engine, ids: Sequence[str]) -> None:
+    """Give claimed contents back untouched: they are due at once, and the attempt does not count."""
+    query = "update contents set claimed_at = null, attempts = greatest(attempts - 1, 0) where id = any(%s)"
+    with transaction(engine) as connection, cursor(connection) as cur:
+        cur.execute(query, (list(ids),))
+
+
+def ask_again(
+    engine: Engine, ids: Sequence[str], at: datetime, *, kind: str | None = None, moderate: bool, analyze: bool
+) -> list[StoredContent]:
+    """Have contents looked at again whatever was tried before, and claim them for whoever asks.
+
+    Args:
+        engine: the platform's database.
+        ids: which; of another ``kind`` they are left alone.
+        at: now, UTC.
+        kind: only contents of this kind; None: of any.
+        moderate: whether their moderation is wanted again; their status stays until it is there.
+        analyze: whether their analysis is wanted again.
+
+    Returns:
+        Those that there are.
+    """
+    query = SQL(
+        """
+        update contents set claimed_at = %(at)s, attempts = 1, error = null,
+            moderated_revision = case when %(moderate)s then 0 else moderated_revision end,
+            analyzed_revision = case when %(analyze)s then 0 else analyzed_revision end
+        where id = any(%(ids)s) and (%(kind)s::text is null or kind = %(kind)s) returning {}
+        """
+    ).format(_SELECTED)
+    values = {
+        "ids": [storable(one) for one in ids], "at": at, "kind": kind, "moderate": moderate, "analyze": analyze,
+    }  # fmt: skip
+    with transaction(engine) as connection, _contents(connection) as cur:
+        found: list[StoredContent] = cur.execute(query, values).fetchall()
+    return found
+
+
+def store_analysis(engine: Engine, rows: Sequence[Mapping[str, Any]], at: datetime) -> int:
+    """Store what analysis said, where the content still has the revision that it is about; the product is told.
+
+    Args:
+        engine: the platform's database.
+        rows: with ``id``, ``revision`` and ``analysis`` (a mapping).
+        at: now, UTC.
+
+    Returns:
+        How many were taken.
+    """
+    query = """
+        with done as (
+            update contents c set analysis = row.analysis::jsonb, analyzed_at = %(at)s,
+                analyzed_revision = row.revision, error = null,
+                attempts = case when c.moderated_revision >= c.revision then 0 else c.attempts end
+            from unnest(%(ids)s::text[], %(revisions)s::bigint[], %(analyses)s::text[])
+                as row (id, revision, analysis)
+            where c.id = row.id and c.revision = row.revision and c.analyzed_revision < row.revision
+            returning c.id, c.kind, c.creator_id, c.revision, c.analysis
+        )
+        insert into webhook_deliveries (event, content_id, payload, created_at, next_at)
+        select 'content.analyzed', id, jsonb_build_object('content_id', id, 'content_type', kind,
+            'creator_id', creator_id, 'revision', revision, 'analysis', analysis, 'at', %(at)s::timestamptz),
+            %(at)s, %(at)s
+        from done
+    """
+    ordered = sorted(rows, key=lambda row: str(row["id"]))
+    analyses = [
+        orjson.dumps(storable(row["analysis"]), option=orjson.OPT_SERIALIZE_NUMPY).decode() for row in ordered
+    ]
+    values = {
+        "ids": [row["id"] for row in ordered], "revisions": [row["revision"] for row in ordered],
+        "analyses": analyses, "at": at,
+    }  # fmt: skip
+    with transaction(engine) as connection, cursor(connection) as cur:
+        cur.execute(query, values)
+        return cur.rowcount
+
+
+def due_counts(engine: Engine) -> dict[str, int]:
+    """How many wait for moderation or analysis (``due``), and whose tries are used up (``failed``)."""
+    query = """
+        select count(*) filter (where attempts < %(tries)s or claimed_at > now() - interval '1 hour') as due,
+            count(*) filter (where attempts >= %(tries)s and claimed_at <= now() - interval '1 hour') as failed
+        from contents where moderated_revision < revision or analyzed_revision < revision
+    """
+    with transaction(engine) as connection, cursor(connection) as cur:
+        row = cur.execute(query, {"tries": TRIES}).fetchone()
+    return {"due": int(row[0]), "failed": int(row[1])} if row else {"due": 0, "failed": 0}
+
+
+def _contents(connection: Connection) -> Any:
+    """A cursor that gives :class:`StoredContent`."""
+    driver = connection.connection.driver_connection
+    if driver is None:
+        raise RuntimeError("the connection is closed")
+    return driver.cursor(row_factory=class_row(StoredContent))

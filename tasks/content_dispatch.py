@@ -1,0 +1,146 @@
+"""Handing out what is due: contents in batches, media jobs one by one, as background runs of Prefect.
+
+While Prefect is away the work is done in this process, and nobody waits for it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+from prefect import Task
+
+from config.errors import AssayError
+from storage.contents import DUE_CHANNEL, claim_due, in_hand
+from storage.media_jobs import StoredJob, hand_out
+from tasks.content_hooks import deliver_due, new_client
+from tasks.content_jobs import media_job, moderate_and_analyze
+from tasks.platform import Platform
+from tasks.runtime import now
+
+logger = logging.getLogger(__name__)
+
+#: Contents of one background run, and how long nobody else gets them.
+BATCH, LEASE = 200, timedelta(minutes=10)
+#: Batches for each worker that may wait in Prefect: more would only grow old there.
+BATCHES = 4
+JOBS_AT_ONCE = 8
+#: What a notification missed is found at the latest after this.
+POLL_SECONDS = 5.0
+#: While Prefect is away it is asked again after this.
+PREFECT_PAUSE = 10.0
+
+
+class Dispatcher:
+    """Looks for what is due until it is told to stop.
+
+    Args:
+        parts: the platform; of this dispatcher alone.
+        workers: pieces of work at once where Prefect is away.
+        alive: called after each look, to show that somebody looks.
+        served: whether somebody takes what Prefect is given.
+    """
+
+    def __init__(
+        self, parts: Platform, workers: int, alive: Callable[[], None], served: Callable[[], bool]
+    ) -> None:
+        self._parts, self._alive, self._served = parts, alive, served
+        self._workers = workers
+        self._stop = threading.Event()
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="content")
+        self._here: set[Future[Any]] = set()
+        self._prefect_not_before = 0.0
+        self._client = new_client()
+        self._listening: psycopg.Connection[Any] | None = None
+
+    def run(self) -> None:
+        """Look, hand out, wait; for a thread of its own. What fails is logged, and looked at again."""
+        pause = 0.2
+        while not self._stop.is_set():
+            try:
+                busy = self.look()
+                pause = 0.2
+                self._alive()
+                if not busy:
+                    self._wait()
+            except (AssayError, psycopg.Error) as error:
+                logger.warning("content waits: %s", error)
+                self._deafen()
+                self._stop.wait(pause)
+                pause = min(2 * pause, POLL_SECONDS)
+            except Exception:
+                logger.exception("the dispatcher failed, and goes on")
+                self._stop.wait(POLL_SECONDS)
+        self._deafen()
+        self._client.close()
+        self._threads.shutdown(wait=True, cancel_futures=True)
+
+    def stop(self) -> None:
+        """End :meth:`run` soon; what was handed out is done or becomes due again."""
+        self._stop.set()
+
+    def look(self) -> bool:
+        """Hand out what is due now; whether there may be more."""
+        engine = self._parts.engine
+        told = deliver_due(engine, self._parts.settings, self._client, now)
+        self._here = {one for one in self._here if not one.done()}
+        if len(self._here) >= 2 * self._workers:  # the work of this process, where Prefect is away
+            return False
+        room = self._workers * BATCHES - in_hand(engine, at=now(), lease=LEASE) // BATCH
+        contents = claim_due(engine, limit=BATCH, at=now(), lease=LEASE) if room > 0 else []
+        if contents:
+            ids = [one.id for one in contents]
+            self._hand_out(moderate_and_analyze, {"ids": ids, "count": len(ids)})
+        jobs = hand_out(engine, limit=JOBS_AT_ONCE, at=now())
+        for job in jobs:
+            self._hand_out(media_job, _named(job))
+        return (bool(contents) and len(contents) == BATCH) or bool(told and jobs)
+
+    def _hand_out(self, what: Task[..., Any], arguments: dict[str, Any]) -> None:
+        if self._served() and time.monotonic() >= self._prefect_not_before:
+            try:
+                what.delay(**arguments)
+            except Exception as error:  # noqa: BLE001 - whatever Prefect's client raises, the work is done
+                self._prefect_not_before = time.monotonic() + PREFECT_PAUSE
+                logger.warning("Prefect does not take work (%s): it is done here", type(error).__name__)
+            else:
+                return
+        self._here.add(self._threads.submit(_logged, what, arguments))
+
+    def _wait(self) -> None:
+        """Until the database tells of something new, or some seconds have passed."""
+        if self._listening is None:
+            self._listening = psycopg.connect(
+                self._parts.settings.database_url().replace("postgresql+psycopg://", "postgresql://"),
+                autocommit=True, connect_timeout=5, application_name="assay content",
+            )  # fmt: skip
+            self._listening.execute(f"listen {DUE_CHANNEL}")
+            return  # what came before we listened is found by one more look
+        until = time.monotonic() + POLL_SECONDS
+        while not self._stop.is_set() and time.monotonic() < until:
+            for _ in self._listening.notifies(timeout=0.5, stop_after=1):
+                return
+            if any(one.done() for one in self._here):
+                return
+
+    def _deafen(self) -> None:
+        if self._listening is not None:
+            self._listening.close()
+            self._listening = None
+
+
+def _named(job: StoredJob) -> dict[str, Any]:
+    return {"job_id": str(job.id), "kind": job.kind, "source": job.source[-80:]}
+
+
+def _logged(what: Task[..., Any], arguments: dict[str, Any]) -> None:
+    try:
+        what.fn(**arguments)
+    except Exception as error:  # noqa: BLE001 - it is kept with the row, and due again
+        logger.warning("%s failed: %s", what.name, error)

@@ -1,0 +1,125 @@
+"""Work on content that somebody asks for by hand: by ids, each fault named, and the rest done."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from config.errors import AssayError, InputError, ModelInvalid
+from storage.contents import ask_again, get_contents
+from storage.latest_snapshots import latest_snapshots
+from storage.media_jobs import request_job, take_job
+from storage.predictions import insert_predictions
+from tasks.content_jobs import do_job
+from tasks.content_tools import tools
+from tasks.content_work import frames_job, work_on
+from tasks.policy import networked
+from tasks.runtime import now
+from tasks.training import Champion
+
+
+@networked("moderate contents")
+def moderate_contents(ids: list[str], kind: str) -> dict[str, Any]:
+    """Moderate contents of one kind again, by the versions in production; of videos the frames too."""
+    parts, models = tools()
+    found = ask_again(parts.engine, ids, now(), kind=kind, moderate=True, analyze=False)
+    known = [one.id for one in found]
+    done = work_on(parts, models, known, now(), analyze=False)
+    decisions: dict[str, str] = dict(done.decisions)
+    failed: dict[str, str] = dict(done.failed)
+    for one in (each for each in found if each.video):
+        try:
+            decisions[one.id] = str(_run(frames_job(one)).get("decision"))
+        except AssayError as error:
+            failed[one.id] = error.message
+    return _told(ids, known, failed, f"there is no {kind} of that id", decisions=decisions)
+
+
+@networked("analyze contents")
+def analyze_contents(ids: list[str]) -> dict[str, Any]:
+    """Analyze contents again, by the versions in production."""
+    parts, models = tools()
+    found = ask_again(parts.engine, ids, now(), moderate=False, analyze=True)
+    known = [one.id for one in found]
+    done = work_on(parts, models, known, now(), moderate=False)
+    return _told(ids, known, done.failed, "there is no content of that id", analyzed=len(done.analyzed))
+
+
+@networked("media work")
+def media_work(kind: str, ids: list[str]) -> dict[str, Any]:
+    """Captions or thumbnails of contents with a video; also of a bare key in the media bucket."""
+    parts, _ = tools()
+    contents = {one.id: one for one in get_contents(parts.engine, ids)}
+    made: dict[str, str] = {}
+    failed: dict[str, str] = {}
+    for name in ids:
+        one = contents.get(name)
+        source = one.video if one is not None else name
+        if not source:
+            failed[name] = "it has no video"
+            continue
+        job = request_job(
+            parts.engine, kind, source, content_id=one.id if one else None,
+            creator_id=one.creator_id if one else None, at=now(),
+        )  # fmt: skip
+        try:
+            _run(job)
+            made[name] = str(job)
+        except AssayError as error:
+            failed[name] = error.message
+    return _told(ids, ids, failed, "", jobs=made)
+
+
+def _run(job: uuid.UUID) -> dict[str, Any]:
+    """Do a job here and now. Raises what went wrong, and InputError where another worker has it."""
+    parts, _ = tools()
+    taken = take_job(parts.engine, job, at=now())
+    if taken is None:
+        raise InputError("another worker is at it, or it was done already", hint="See its state.")
+    return do_job(taken)
+
+
+@networked("predict virality")
+def predict_virality(ids: list[str], champion: Champion) -> dict[str, Any]:
+    """Predict of videos from their latest snapshots, by the version in production, and record it."""
+    if champion.model is None:
+        raise ModelInvalid(champion.problem or "No version of viral is in production.")
+    parts, _ = tools()
+    rows = latest_snapshots(parts.engine, ids)
+    answers = champion.model.predictor.predict_many(rows)  # type: ignore[attr-defined]
+    at = now()
+    version = champion.model.version.version
+    insert_predictions(
+        parts.engine,
+        [_prediction(row, answer, version, at) for row, answer in zip(rows, answers, strict=True)],
+        settings=parts.settings,
+    )
+    classes = {row["video_id"]: answer["viral_class"] for row, answer in zip(rows, answers, strict=True)}
+    return _told(ids, list(classes), {}, "it has no snapshot", predictions=classes)
+
+
+def _prediction(row: dict[str, Any], answer: dict[str, Any], version: str, at: datetime) -> dict[str, Any]:
+    moment = row["taken_at"]
+    return {
+        # the same question to the same version again is the same prediction
+        "id": uuid.uuid5(uuid.NAMESPACE_URL, f"viral\n{row['video_id']}\n{moment.isoformat()}\n{version}"),
+        "family": "viral",
+        "entity_id": row["video_id"],
+        "at": moment,
+        "inputs": row,
+        "answer": answer,
+        "model_version": version,
+        "latency_ms": None,
+        "received_at": at,
+    }
+
+
+def _told(
+    asked: Sequence[str], known: Sequence[str], failed: dict[str, str], unknown: str, **figures: Any
+) -> dict[str, Any]:
+    """Figures of a run: what was asked for, done and not done, with the reasons."""
+    missing = {name: unknown for name in asked if name not in set(known)}
+    problems = {**missing, **failed}
+    return {"asked": len(asked), "done": len(set(asked)) - len(problems), "failed": problems, **figures}

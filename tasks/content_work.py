@@ -1,0 +1,223 @@
+"""Moderation and analysis of published content, a batch at a time, and of videos by their frames."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from config.errors import AssayError, InputError
+from models.moderation.decide import policy_from_settings
+from storage.contents import StoredContent, fail, get_contents, store_analysis
+from storage.media_jobs import StoredJob, request_job
+from storage.moderation import insert_decisions
+from tasks.content_judging import SPACE, Seen, decision_row, text_scores
+from tasks.content_models import ContentModels
+from tasks.content_pictures import VIDEO, both, look_at_frames, look_at_pictures
+from tasks.platform import Platform
+
+logger = logging.getLogger(__name__)
+
+#: Frames of a video that are looked at, however long it is.
+MOST_FRAMES = 48
+
+
+@dataclass
+class Worked:
+    """What became of a batch: ids by what was done, and those that failed with the reason."""
+
+    moderated: list[str] = field(default_factory=list)
+    analyzed: list[str] = field(default_factory=list)
+    videos: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+    decisions: dict[str, str] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """JSON-ready counts and ids."""
+        return {
+            "moderated": len(self.moderated),
+            "analyzed": len(self.analyzed),
+            "videos": len(self.videos),
+            "failed": dict(self.failed),
+            "missing": list(self.missing),
+            "decisions": dict(self.decisions),
+        }
+
+
+def work_on(
+    parts: Platform,
+    models: ContentModels,
+    ids: Sequence[str],
+    at: datetime,
+    *,
+    moderate: bool = True,
+    analyze: bool = True,
+) -> Worked:
+    """Moderate and analyze contents that want it. One that fails is given back, and the rest goes on.
+
+    Of a video the frames are looked at by a job of its own, and the decision waits for that.
+
+    Args:
+        parts: the platform.
+        models: the versions in production.
+        ids: of contents; of those that want nothing, nothing is done.
+        at: now, UTC.
+        moderate: whether to moderate.
+        analyze: whether to analyze.
+
+    Raises:
+        DatabaseUnavailable: nothing is lost; they are due again when their lease is over.
+    """
+    done = Worked()
+    found = get_contents(parts.engine, ids)
+    done.missing = sorted(set(ids) - {one.id for one in found})
+    languages: dict[str, str | None] = {}
+    if analyze:
+        _analyze(parts, models, [one for one in found if one.wants_analysis], at, done, languages)
+    if moderate:
+        _moderate(parts, models, [one for one in found if one.wants_moderation], at, done, languages)
+    for name, problem in done.failed.items():
+        for one in fail(parts.engine, [name], problem, at):
+            _give_up(parts, models, one, problem, at, done)
+    return done
+
+
+def _analyze(
+    parts: Platform,
+    models: ContentModels,
+    contents: Sequence[StoredContent],
+    at: datetime,
+    done: Worked,
+    languages: dict[str, str | None],
+) -> None:
+    if not contents:
+        return
+    analyzer = models.analyzer()
+    analyses = analyzer.analyze(
+        [one.text or "" for one in contents],
+        titles=[one.title for one in contents],
+        tags=[one.tags for one in contents],
+    )
+    rows = []
+    for one, analysis in zip(contents, analyses, strict=True):
+        languages[one.id] = analysis["language"]
+        rows.append({"id": one.id, "revision": one.revision, "analysis": analysis})
+    store_analysis(parts.engine, rows, at)
+    done.analyzed += [one.id for one in contents]
+
+
+def _moderate(
+    parts: Platform,
+    models: ContentModels,
+    contents: Sequence[StoredContent],
+    at: datetime,
+    done: Worked,
+    languages: Mapping[str, str | None],
+) -> None:
+    videos = [one for one in contents if one.video]
+    for one in videos:
+        _ask_for_frames(parts, one, at)
+        done.videos.append(one.id)
+    rest = [one for one in contents if not one.video]
+    model, imagery = models.current("moderation"), models.current("imagery")
+    policy = policy_from_settings(parts.settings)
+    rows = []
+    for one, scores in zip(rest, text_scores(model, [one.words for one in rest]), strict=True):
+        try:
+            seen = look_at_pictures(parts, one, imagery)
+            rows.append(
+                decision_row(one, scores, model, policy, at, language=_language(one, languages), seen=seen)
+            )
+        except AssayError as error:
+            done.failed[one.id] = error.message
+    _store(parts, rows, done)
+
+
+def _store(parts: Platform, rows: Sequence[Mapping[str, Any]], done: Worked) -> None:
+    insert_decisions(parts.engine, rows, settings=parts.settings)
+    for row in rows:
+        done.moderated.append(row["content_id"])
+        done.decisions[row["content_id"]] = row["decision"]
+
+
+def _language(one: StoredContent, languages: Mapping[str, str | None]) -> str | None:
+    known: str | None = (one.analysis or {}).get("language")
+    return languages.get(one.id, known)
+
+
+def frames_job(one: StoredContent) -> uuid.UUID:
+    """The job that looks at the frames of this revision of a video."""
+    return uuid.uuid5(SPACE, f"frames\n{one.id}\n{one.revision}")
+
+
+def _ask_for_frames(parts: Platform, one: StoredContent, at: datetime) -> None:
+    request_job(
+        parts.engine, "moderate-video", one.video or "", content_id=one.id, creator_id=one.creator_id,
+        params={"revision": one.revision}, at=at, id_=frames_job(one),
+    )  # fmt: skip
+
+
+def moderate_video(
+    parts: Platform,
+    models: ContentModels,
+    job: StoredJob,
+    at: datetime,
+    *,
+    on_progress: Callable[[float], None],
+) -> dict[str, Any]:
+    """Look at the frames of a video, its pictures and its words, and decide.
+
+    Raises:
+        InputError: the file cannot be looked at; no later try can help.
+        StoreUnavailable, DatabaseUnavailable: try again later.
+    """
+    from tasks.media_work import sample_frames
+
+    found = get_contents(parts.engine, [job.content_id or ""])
+    if not found or found[0].revision != job.params.get("revision"):
+        return {"frames": 0, "decision": None, "note": "the content is gone, or was described anew"}
+    one = found[0]
+    frames = sample_frames(parts, job.source, limit=MOST_FRAMES)
+    on_progress(0.5)
+    imagery = models.current("imagery")
+    seen = both(look_at_pictures(parts, one, imagery), look_at_frames(parts, frames, imagery))
+    on_progress(0.9)
+    decision = _decide(parts, models, one, seen, at)
+    return {"frames": len(frames), "decision": decision, "version": seen.version}
+
+
+def video_failed(parts: Platform, models: ContentModels, job: StoredJob, at: datetime) -> str | None:
+    """Nothing could look at a video: its words and pictures decide, and a person looks at the rest."""
+    found = get_contents(parts.engine, [job.content_id or ""])
+    if not found or found[0].revision != job.params.get("revision"):
+        return None
+    try:
+        pictures = look_at_pictures(parts, found[0], models.current("imagery"))
+    except AssayError:
+        pictures = Seen(missing=("image",))
+    return _decide(parts, models, found[0], both(pictures, Seen(missing=(VIDEO,))), at)
+
+
+def _decide(parts: Platform, models: ContentModels, one: StoredContent, seen: Seen, at: datetime) -> str:
+    model = models.current("moderation")
+    scores = text_scores(model, [one.words])[0]
+    row = decision_row(
+        one, scores, model, policy_from_settings(parts.settings), at, language=_language(one, {}), seen=seen
+    )
+    insert_decisions(parts.engine, [row], settings=parts.settings)
+    return str(row["decision"])
+
+
+def _give_up(
+    parts: Platform, models: ContentModels, one: StoredContent, problem: str, at: datetime, done: Worked
+) -> None:
+    """All tries are used up: what nothing could look at is for a person."""
+    logger.error("content %s could not be moderated: %s", one.id, problem)
+    try:
+        done.decisions[one.id] = _decide(parts, models, one, Seen(missing=("image",)), at)
+    except InputError as error:
+        logger.error("content %s cannot be decided at all: %s", one.id, error)
