@@ -100,6 +100,9 @@ class Settings(BaseSettings):
     content_url: str | None = Field(
         None, description="Where the gateway asks the content service. Unset: on this machine."
     )
+    face_url: str | None = Field(
+        None, description="Where the gateway asks the face service. Unset: on this machine."
+    )
     admin_port: int = Field(8080, description="Port of the admin pages.")
     admin_session_hours: float = Field(
         12.0, gt=0, le=720, description="An admin is asked to log in this often."
@@ -586,6 +589,11 @@ class Settings(BaseSettings):
     def content_service_url(self) -> str:
         """Base URL of the content service, for the gateway and the admin pages."""
         return (self.content_url or f"http://127.0.0.1:{self.content_port}").rstrip("/")
+
+    @property
+    def face_service_url(self) -> str:
+        """Base URL of the face service, for the gateway."""
+        return (self.face_url or f"http://127.0.0.1:{self.face_port}").rstrip("/")
 
     def gate_floors(self, family: str) -> tuple[int, float]:
         """Fewest training rows, and the least value of its gate metric, that the gate asks of ``family``.

@@ -8,7 +8,7 @@ from config.settings import Settings
 from local.environment import part_environment
 from local.parts import Part, check_plan
 from local.plan_data import database_part, migrate_part, objects_part
-from local.plan_tools import deploy_part, mlflow_part, prefect_part, worker_part
+from local.plan_tools import content_worker_part, deploy_part, mlflow_part, prefect_part, worker_part
 from local.probes import answers_http
 from serving.run import SERVICES
 
@@ -28,7 +28,9 @@ def plan(settings: Settings) -> tuple[Part, ...]:
         mlflow_part(settings),
         deploy_part(settings),
         worker_part(settings),
+        content_worker_part(settings),
         *(service_part(settings, family) for family in SERVICES),
+        gateway_part(settings),
         admin_part(settings),
     )
     check_plan(parts)
@@ -50,6 +52,24 @@ def service_part(settings: Settings, family: str) -> Part:
         host=settings.bind_host,
         port=port,
         setting=f"{family.upper()}_PORT",
+        url=url,
+    )
+
+
+def gateway_part(settings: Settings) -> Part:
+    """The gateway. It answers while services are away, and says so."""
+    url = f"http://127.0.0.1:{settings.gateway_port}"
+    return Part(
+        name="gateway",
+        title="Gateway",
+        command=lambda: [sys.executable, "-m", "serving.gateway"],
+        environment=part_environment(settings, "gateway"),
+        needs=("migrate",),
+        probe=lambda _: answers_http(f"{url}/", _SERVICE_UP),
+        own_endpoint=True,
+        host=settings.bind_host,
+        port=settings.gateway_port,
+        setting="GATEWAY_PORT",
         url=url,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -11,8 +12,11 @@ from config.settings import Settings
 from local.environment import PROJECT, part_environment
 from local.parts import EXTERNAL_SECONDS, Part
 from local.probes import answers_http, endpoint, worker_online
+from tasks.content_worker import alive_since
 
 WORKER_NAME = "assay-local"
+#: A content worker looks for work at least each few seconds.
+SILENT_SECONDS = 60.0
 
 
 def prefect_part(settings: Settings) -> Part:
@@ -138,6 +142,18 @@ def worker_part(settings: Settings) -> Part:
         needs=("migrate", "deploy"),
         probe=lambda since: worker_online(settings.prefect_url, pool, WORKER_NAME, since),
         runs_jobs=True,
+    )
+
+
+def content_worker_part(settings: Settings) -> Part:
+    """The worker that looks at what is published. While Prefect is away it works without."""
+    return Part(
+        name="content-worker",
+        title="Content worker",
+        command=lambda: [sys.executable, "-m", "tasks.content_worker"],
+        environment=part_environment(settings, "content-worker"),
+        needs=("migrate",),
+        probe=lambda since: alive_since(settings.home, max(since, time.time() - SILENT_SECONDS)),
     )
 
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from time import perf_counter
 
+from config.log import set_request_id
 from serving.http import Receive, Request, Response, Scope, Send, respond
 from serving.metrics import ServiceMetrics
 from serving.problems import CONTENT_TYPE, Problem, internal_error
 from serving.security import ApiKey
 
 logger = logging.getLogger(__name__)
+
+#: A request's id as others may give it: fit for a header and a line of a log.
+REQUEST_ID = re.compile(rb"[A-Za-z0-9._:@=+/-]{1,128}")
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -60,6 +65,8 @@ class Application:
             return
         started = perf_counter()
         request = Request(scope, receive)
+        given = request.header(b"x-request-id")
+        set_request_id(given.decode() if given is not None and REQUEST_ID.fullmatch(given) else None)
         path: str = scope["path"]
         methods = self._routes.get(path)
         if methods is None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from importlib import resources
+from importlib.util import find_spec
+from pathlib import Path
 
 from serving.http import Request, Response
 from serving.problems import Problem
@@ -41,8 +42,10 @@ async def docs_asset(request: Request) -> Response:
 
 @lru_cache(maxsize=2)
 def _bundled(name: str) -> bytes:
+    found = find_spec("bentoml")  # which imports nothing: the gateway has no other use for it
+    folder = Path(found.origin).parent if found and found.origin else Path()
     try:
-        return (resources.files("bentoml._internal.server") / "static_content" / name).read_bytes()
+        return (folder / "_internal" / "server" / "static_content" / name).read_bytes()
     except FileNotFoundError:
         raise Problem(
             404, f"The installed BentoML does not bring {name}; read /openapi.json instead."

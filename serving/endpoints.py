@@ -16,6 +16,7 @@ from serving.metrics import CONTENT_TYPE, ServiceMetrics
 from serving.model_slot import ModelSlot
 from serving.problems import Problem
 from serving.recorder import Recorder
+from serving.watcher import Watcher
 
 _OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
 
@@ -35,6 +36,7 @@ class CommonEndpoints:
         *,
         title: str,
         slot: ModelSlot,
+        watcher: Watcher,
         recorder: Recorder,
         metrics: ServiceMetrics,
         openapi: dict[str, Any],
@@ -45,6 +47,7 @@ class CommonEndpoints:
     ) -> None:
         self._title = title
         self._slot = slot
+        self._watcher = watcher
         self._recorder = recorder
         self._fallback = fallback
         self._complaints = (slot.complaints, *complaints, recorder.complaints)
@@ -63,6 +66,7 @@ class CommonEndpoints:
             Route("/health", "GET", self.health, open_to_all=True),
             Route("/metrics", "GET", self.metrics, needs_key=True),
             Route("/model/info", "GET", self.model_info, needs_key=True),
+            *self.load_routes(),
             Route("/openapi.json", "GET", self.openapi, open_to_all=True),
             Route("/docs", "GET", docs_page, open_to_all=True),
             *(
@@ -71,10 +75,17 @@ class CommonEndpoints:
             ),
         ]
 
+    def load_routes(self) -> list[Route]:
+        """Those that load a model and take it out of memory."""
+        return [
+            Route("/model/load", "POST", self.load, needs_key=True),
+            Route("/model", "DELETE", self.unload, needs_key=True),
+        ]
+
     async def info(self, _: Request) -> Response:
         """What this is, which version answers, and where to go."""
         model = self._slot.current
-        return _json(
+        return as_json(
             {
                 "service": self._title,
                 "model_version": model.version if model else None,
@@ -108,7 +119,7 @@ class CommonEndpoints:
                 "refused": view.refused,
             },
         }
-        return _json(body, 200 if answers else 503)
+        return as_json(body, 200 if answers else 503)
 
     async def metrics(self, _: Request) -> Response:
         """Prometheus' text format."""
@@ -124,12 +135,49 @@ class CommonEndpoints:
         model = self._slot.current
         if model is None:
             raise Problem(503, self._slot.why_empty())
-        return _json(model.describe())
+        return as_json(model.describe())
+
+    async def load(self, _: Request) -> Response:
+        """Load the model that is to serve; answers when it does, or says why it does not."""
+        await load(self._watcher)
+        return as_json(standing(self._slot))
+
+    async def unload(self, _: Request) -> Response:
+        """Take the model out of memory until it is loaded again; the fallback answers meanwhile."""
+        await unload(self._watcher)
+        return as_json(standing(self._slot))
 
     async def openapi(self, _: Request) -> Response:
         """The OpenAPI document."""
         return Response(self._openapi)
 
 
-def _json(body: dict[str, Any], status: int = 200) -> Response:
+async def load(watcher: Watcher) -> None:
+    """Load a model. Raises Problem 503: the disk refused."""
+    try:
+        await asyncio.to_thread(watcher.load)
+    except OSError as error:
+        raise Problem(503, f"The model cannot be loaded: the disk refused ({error.strerror}).") from None
+
+
+async def unload(watcher: Watcher) -> None:
+    """Take a model out of memory. Raises Problem 503: the disk refused."""
+    try:
+        await asyncio.to_thread(watcher.unload)
+    except OSError as error:
+        raise Problem(503, f"The model cannot be unloaded: the disk refused ({error.strerror}).") from None
+
+
+def standing(slot: ModelSlot) -> dict[str, Any]:
+    """Whether a model is in service, which, and why not where it is not."""
+    model = slot.current
+    return {
+        "loaded": model is not None,
+        "model_version": model.version if model else None,
+        "detail": None if model else slot.why_empty(),
+    }
+
+
+def as_json(body: dict[str, Any], status: int = 200) -> Response:
+    """An answer, with times in UTC."""
     return Response(orjson.dumps(body, option=_OPTIONS), status)

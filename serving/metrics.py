@@ -38,6 +38,19 @@ class QueueFigures:
         self._oldest.set(oldest_seconds)
 
 
+@dataclass(frozen=True)
+class ModelFigures:
+    """Of one model in service: versions taken in, versions refused, and the one that answers."""
+
+    swaps: Counter
+    refusals: Counter
+    _version: Gauge
+
+    def set_version(self, version: str) -> None:
+        """State the version in service."""
+        self._version.set(float(version) if version.isdigit() else 0)
+
+
 class ServiceMetrics:
     """Requests, predictions, the recording queue and the served version of one service."""
 
@@ -62,12 +75,12 @@ class ServiceMetrics:
             ("service", "state"),
             registry=self.registry,
         )
-        self.swaps = Counter(
+        self._swaps = Counter(
             "assay_model_swaps", "Model versions taken into service.", ("service",), registry=self.registry
-        ).labels(family)
-        self.refusals = Counter(
+        )
+        self._refusals = Counter(
             "assay_model_refusals", "Model versions refused.", ("service",), registry=self.registry
-        ).labels(family)
+        )
         self._depths = [
             Gauge(
                 f"assay_queue_{name}",
@@ -89,7 +102,7 @@ class ServiceMetrics:
             ("service",),
             registry=self.registry,
             multiprocess_mode="mostrecent",
-        ).labels(family)
+        )
         self._family = family
         self._cache: dict[tuple[str, int], tuple[Callable[[], None], Callable[[float], None]]] = {}
         self._classes: dict[str, Callable[[float], None]] = {}
@@ -124,9 +137,9 @@ class ServiceMetrics:
         )
         return QueueFigures(spooled, shipped, set_aside, lost, rows, size, oldest)
 
-    def set_version(self, version: str) -> None:
-        """State the version in service."""
-        self._version.set(float(version) if version.isdigit() else 0)
+    def model(self, name: str) -> ModelFigures:
+        """Figures of one model under ``name``: the service's own, or ``<service>-<family>`` of several."""
+        return ModelFigures(self._swaps.labels(name), self._refusals.labels(name), self._version.labels(name))
 
     def render(self) -> bytes:
         """All figures as text."""

@@ -49,6 +49,8 @@ class ModelSlot:
     def __init__(self) -> None:
         self.current: ServedModel | None = None
         self.registry = RegistryView()
+        #: Somebody took the model out of memory, and nobody has asked for it again.
+        self.unloaded = False
         #: Told of a version right before it answers, in the thread that puts it in service; must not raise.
         self.before: Callable[[ServedModel], None] | None = None
 
@@ -61,6 +63,8 @@ class ModelSlot:
     def why_empty(self) -> str:
         """One sentence on why there is no model."""
         view = self.registry
+        if self.unloaded:
+            return "There is no model to answer with: it was unloaded, and is loaded again on demand alone."
         if view.refused:
             version, reason = next(reversed(view.refused.items()))
             return f"There is no model to answer with: version {version} was refused ({reason})."

@@ -33,12 +33,14 @@ _PROBLEM = {
 _REASONS = {
     400: "The body is not a JSON object.",
     401: "No API key, or a wrong one.",
+    403: "The role or the owner does not fit.",
     404: "There is no such thing.",
     408: "The body did not come in time.",
     409: "What is there already does not allow it.",
     413: "The body is too large.",
     415: "The body does not say that it is JSON.",
     422: "A field does not fit; `errors` names each.",
+    429: "Too many requests in a minute; Retry-After says when to come again.",
     503: "It cannot be answered now; the sentence says why.",
 }
 
@@ -75,6 +77,22 @@ COMMON_OPERATIONS = (
         "get",
         "The served version",
         "What is served, since when, from which dataset version, with which figures.",
+        needs_key=True,
+        faults=(401, 503),
+    ),
+    Operation(
+        "/model/load",
+        "post",
+        "Load the model",
+        "Undoes an unloading; answers when a version serves, or with why none does.",
+        needs_key=True,
+        faults=(401, 503),
+    ),
+    Operation(
+        "/model",
+        "delete",
+        "Take the model out of memory",
+        "Until it is loaded again, past restarts and promotions too; the service's fallback answers meanwhile.",
         needs_key=True,
         faults=(401, 503),
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -22,7 +22,11 @@ class FieldError:
 
 
 class Problem(Exception):
-    """Raised by a handler to answer with a problem document; never logged as an error of ours."""
+    """Raised by a handler to answer with a problem document; never logged as an error of ours.
+
+    Args:
+        more: further members of the document (RFC 9457, section 3.2).
+    """
 
     def __init__(
         self,
@@ -30,12 +34,14 @@ class Problem(Exception):
         detail: str,
         errors: Sequence[FieldError] = (),
         headers: Sequence[tuple[bytes, bytes]] = (),
+        more: Mapping[str, object] | None = None,
     ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.errors = tuple(errors[:MAX_ERRORS])
         self.headers = tuple(headers)
+        self.more = dict(more or {})
 
     def body(self) -> bytes:
         """The document as JSON."""
@@ -44,6 +50,7 @@ class Problem(Exception):
             "title": HTTPStatus(self.status).phrase,
             "status": self.status,
             "detail": self.detail,
+            **self.more,
         }
         if self.errors:
             document["errors"] = [{"field": error.field, "message": error.message} for error in self.errors]

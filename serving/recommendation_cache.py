@@ -8,7 +8,6 @@ being computed. Tokens outlive answers, and none comes twice. One more token is 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import secrets
 import threading
@@ -22,6 +21,7 @@ from cashews import Cache
 from cashews.exceptions import CacheError
 
 from config.settings import Settings
+from serving.redis_keys import key_prefix
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class AnswerCache:
         self.shared = settings.redis_url is not None
         self._cache = Cache()
         self._not_before = 0.0
-        self._prefix = key_prefix(settings)
+        self._prefix = key_prefix(settings, "recommendation")
         self._everybody = f"{self._prefix}token"
         #: user -> the number of the drop that is owed; of everybody's: 0 where none is.
         self._owed: dict[str, int] = {}
@@ -205,12 +205,3 @@ class AnswerCache:
             logger.warning("the cache does not answer, lists are computed each time: %r", cause)
         self.last_error = type(cause).__name__
         self._not_before = time.monotonic() + PAUSE_SECONDS
-
-
-def key_prefix(settings: Settings) -> str:
-    """What the keys of an installation begin with: its workers and replicas, which have one database, share
-    lists, and no other installation that uses the same Redis does.
-    """
-    address = f"{settings.db_host or settings.home}|{settings.database_port}"
-    digest = hashlib.blake2b(address.encode(), digest_size=6).hexdigest()
-    return f"assay:{settings.db_name}:{digest}:recommendation:"

@@ -53,34 +53,35 @@ class Recorder:
         """Append predictions, each (id, entity, at, inputs, answer). Never raises: an answer is worth more
         than its record; what could not be kept is counted, shown in health and metrics, and logged.
         """
-        lines = b"".join(
+        self.keep(
             [
-                orjson.dumps(
-                    {
-                        "id": identity,
-                        "family": self._family,
-                        "entity_id": entity,
-                        "at": at,
-                        "inputs": inputs,
-                        "answer": answer,
-                        "model_version": version,
-                        "latency_ms": latency_ms,
-                        "received_at": received_at,
-                    },
-                    option=_OPTIONS,
-                )
+                {
+                    "id": identity,
+                    "family": self._family,
+                    "entity_id": entity,
+                    "at": at,
+                    "inputs": inputs,
+                    "answer": answer,
+                    "model_version": version,
+                    "latency_ms": latency_ms,
+                    "received_at": received_at,
+                }
                 for identity, entity, at, inputs, answer in predictions
             ]
         )
+
+    def keep(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Append rows as they are to be stored, each with its ``id``. Never raises, as :meth:`record`."""
+        lines = b"".join([orjson.dumps(row, option=_OPTIONS) for row in rows])
         try:
             self.spool.append(lines)
         except OSError as error:
-            self._figures.lost.inc(len(predictions))
+            self._figures.lost.inc(len(rows))
             if time.monotonic() - self._complained > 10:
                 self._complained = time.monotonic()
                 logger.error("predictions are answered but not recorded: %s", error)
             return
-        self._figures.spooled.inc(len(predictions))
+        self._figures.spooled.inc(len(rows))
 
     def complaints(self) -> list[str]:
         """What is not as it should be, a sentence each."""

@@ -19,6 +19,7 @@ SERVICES = {
     "ctr": "serving.ctr:CtrBentoService",
     "recommendation": "serving.recommendation:RecommendationBentoService",
     "face": "serving.face:FaceService",
+    "content": "serving.content:ContentBentoService",
 }
 GRACE_SECONDS = 2
 KEEP_ALIVE_SECONDS = 75

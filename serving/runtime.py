@@ -59,7 +59,7 @@ class ServiceRuntime:
             settings,
             self.slot,
             self.disk,
-            self.metrics,
+            self.metrics.model(family),
             registry or partial(connect_registry, settings),
         )
 
@@ -79,6 +79,7 @@ class ServiceRuntime:
         common = CommonEndpoints(
             title=openapi["info"]["title"],
             slot=self.slot,
+            watcher=self.watcher,
             recorder=self.recorder,
             metrics=self.metrics,
             openapi=openapi,

@@ -24,6 +24,8 @@ _WANTED = {
     "list_type": "a list",
     "dict_type": "an object",
 }
+#: Branches of a union by the kind of value; they are no part of a field's path.
+UNION_TAGS = ("an object", "a text")
 _JSON_NAMES: tuple[tuple[type, str], ...] = (
     (bool, "true or false"),
     (str, "a text"),
@@ -143,7 +145,7 @@ def field_path(location: tuple[int | str, ...]) -> str:
             path += f"[{part}]"
         elif part in ("bool", "int", "constrained-int") and at and isinstance(location[at - 1], str):
             continue
-        else:
+        elif part not in UNION_TAGS:
             name = part[:100] if part.isidentifier() else f'"{part[:100]}"'
             path += f".{name}" if path else name
     return path

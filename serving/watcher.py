@@ -18,7 +18,7 @@ from config.errors import AssayError, ModelInvalid, ModelNotFound, RegistryUnava
 from config.settings import Settings
 from models.family import Family
 from serving.disk_copy import DiskCopy
-from serving.metrics import ServiceMetrics
+from serving.metrics import ModelFigures
 from serving.model_slot import ModelSlot, ServedModel
 
 logger = logging.getLogger(__name__)
@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 #: A refused version is given another chance after this long: what refused it may have been us.
 RETRY_REFUSED_SECONDS = 300.0
 WARM_UP_CALLS = 20
+#: A file of this name beside the copies on disk: nothing is to be in service, in any worker, until it goes.
+UNLOADED = "unloaded"
 
 
 class VersionSource(Protocol):
@@ -53,7 +55,7 @@ class Watcher:
         settings: Settings,
         slot: ModelSlot,
         disk: DiskCopy,
-        metrics: ServiceMetrics,
+        metrics: ModelFigures,
         connect: Callable[[], VersionSource],
     ) -> None:
         self._family = family
@@ -66,10 +68,14 @@ class Watcher:
         self._retry_at: dict[str, float] = {}
         self._stopping = threading.Event()
         self._looked = threading.Event()
+        self._looking, self._taking = threading.Lock(), threading.Lock()
+        self._unloaded = disk.folder / UNLOADED
         self._thread = threading.Thread(target=self._run, name="model-watcher", daemon=True)
 
     def load_from_disk(self) -> None:
         """Start from the copy on disk, where there is a sound one. Never raises."""
+        if self._stays_unloaded():
+            return
         try:
             stored = self._disk.load()
             self._take(stored.version, stored.files, stored.facts, "disk")
@@ -77,6 +83,35 @@ class Watcher:
             logger.info("no copy of a model on disk")
         except Exception as error:  # noqa: BLE001 - a damaged copy must not keep the service from starting
             logger.error("the copy on disk is not usable: %s", error)
+
+    def unload(self) -> None:
+        """Take the model out of memory, until :meth:`load`. Other workers follow at their next look.
+
+        Raises:
+            OSError: the disk refused.
+        """
+        self._unloaded.parent.mkdir(parents=True, exist_ok=True)
+        self._unloaded.touch()
+        self._stays_unloaded()
+        logger.info("the model of %s is unloaded", self._family.name)
+
+    def load(self) -> None:
+        """Put a model in service again: the copy on disk, and then what is in production. May take seconds.
+
+        Raises:
+            OSError: the disk refused.
+        """
+        self._unloaded.unlink(missing_ok=True)
+        self.look()
+
+    def _stays_unloaded(self) -> bool:
+        """Whether nothing is to be in service; then nothing is any more."""
+        with self._taking:
+            unloaded = self._slot.unloaded = self._unloaded.exists()
+            if unloaded and self._slot.current is not None:
+                self._slot.current = None
+                self._metrics.set_version("")
+            return unloaded
 
     def start(self, wait: float = 0.0) -> None:
         """Begin to watch; wait at most ``wait`` seconds for the first look to end."""
@@ -100,7 +135,14 @@ class Watcher:
 
     def look(self) -> None:
         """Ask once which version is in production, and take it into service if it is another."""
-        view = self._slot.registry
+        with self._looking:
+            self._look()
+
+    def _look(self) -> None:
+        view, was_unloaded = self._slot.registry, self._slot.unloaded
+        unloaded = self._stays_unloaded()
+        if was_unloaded and not unloaded:
+            self.load_from_disk()
         try:
             if self._source is None:
                 self._source = self._connect()
@@ -113,7 +155,9 @@ class Watcher:
         view.reachable, view.unreachable_since, view.last_error = True, None, None
         view.checked_at = datetime.now(UTC)
         view.production = production.version if production else None
-        if production is None or self._is_served(production.version) or self._is_refused(production.version):
+        if unloaded or production is None:
+            return
+        if self._is_served(production.version) or self._is_refused(production.version):
             return
         self._fetch(self._source, production)
 
@@ -174,7 +218,10 @@ class Watcher:
         """
         predictor = self._family.load(files)
         self._try(predictor)
-        self._slot.swap(ServedModel(predictor, version, dict(facts), source, datetime.now(UTC)))
+        with self._taking:
+            if self._unloaded.exists():  # since this look began
+                return
+            self._slot.swap(ServedModel(predictor, version, dict(facts), source, datetime.now(UTC)))
         self._slot.registry.refused = {}
         self._metrics.set_version(version)
         self._metrics.swaps.inc()

@@ -21,6 +21,7 @@ from serving.admin.pages import page
 from serving.admin.parts import AdminParts, parts
 from storage.candidates import Filter, counts
 from storage.history import Promotion, list_promotions
+from storage.moderation_figures import waiting_decisions
 
 RUNS = 8
 
@@ -59,6 +60,7 @@ def home(request: Request) -> Response:
         request,
         "home.html",
         waiting=[_waiting(found.engine, family) for family in FAMILIES],
+        moderation=waiting_decisions(found.engine),
         production=_production(found.engine, registry),
         runs=runs,
         problems=problems(registry, runs, store),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Callable
-from functools import cached_property
+from functools import lru_cache
 from html import escape
 from threading import BoundedSemaphore, Lock
 from time import monotonic
@@ -26,7 +26,8 @@ from models.images.limits import ImageLimits
 from serving.admin.access import require
 from serving.admin.parts import PATIENCE_SECONDS, parts, settings
 from storage.candidates import Candidate, get
-from storage.objects import ObjectStore, open_store
+from storage.fetching import PhotoStore
+from storage.sources import open_photos
 
 #: Longest sides in pixels that there are; what is asked for is rounded up to one of them.
 SIZES = (160, 320, 640, 1280)
@@ -84,7 +85,7 @@ class PhotoCache:
 
 
 class Photos:
-    """The photo bucket as small pictures. As many are decoded at once as there are processors."""
+    """The pictures of candidates, made small. As many are decoded at once as there are processors."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -93,11 +94,10 @@ class Photos:
         self.cache = PhotoCache()
         self._away_until = 0.0
 
-    @cached_property
-    def store(self) -> ObjectStore:
-        """The users' uploads; a browser asks again by itself."""
-        bucket = self._settings.style_photo_bucket
-        return open_store(self._settings, bucket, retries=0, timeout=PATIENCE_SECONDS)
+    @lru_cache(maxsize=8)  # noqa: B019 - one of these lives as long as the process
+    def store(self, family: str) -> PhotoStore:
+        """Where the family's pictures are; a browser asks again by itself."""
+        return open_photos(self._settings, family, retries=0, timeout=PATIENCE_SECONDS)
 
     def picture(self, candidate: Candidate, size: int) -> bytes:
         """The candidate's photo as a JPEG whose longest side has at most ``size`` pixels.
@@ -110,22 +110,22 @@ class Photos:
         key = (candidate.id, image, size)
         made = self.cache.get(key)
         if made is None:
-            data = self._fetched(image)
+            data = self._fetched(image, self.store(candidate.family))
             with self._decoding:
                 made = thumbnail(data, self._limits, size)
             self.cache.put(key, made)
         return made
 
-    def _fetched(self, image: str) -> bytes:
+    def _fetched(self, image: str, store: PhotoStore) -> bytes:
         """The upload. A store that did not answer is left alone for a moment: a page asks for a hundred photos,
         and threads that all wait for it would be missing for everything else.
         """
         if monotonic() < self._away_until:
             raise StoreUnavailable("The store of photos has just not answered.")
         try:
-            if self.store.stat(image).size > self._limits.max_bytes:
+            if store.stat(image).size > self._limits.max_bytes:
                 raise ImageInvalid("file too large")
-            return self.store.get(image)
+            return store.get(image)
         except StoreUnavailable:
             self._away_until = monotonic() + PATIENCE_SECONDS
             raise

@@ -18,6 +18,9 @@ from serving.admin import (
     login,
     media,
     models,
+    moderation,
+    moderation_content,
+    moderation_media,
     recommendation,
     runs,
     verify,
@@ -39,6 +42,7 @@ class Entry:
 NAVIGATION = (
     Entry("Home", "/"),
     Entry("Verify", "/verify"),
+    Entry("Moderation", "/moderation"),
     Entry("Datasets", "/datasets"),
     Entry("Models", "/models"),
     Entry("Experiments", "/experiments"),
@@ -61,6 +65,9 @@ def all_routes(static: Static) -> list[Route]:
         *recommendation.ROUTES,
         *runs.ROUTES,
         *accounts.ROUTES,
+        *moderation_content.ROUTES,
+        *moderation_media.ROUTES,
+        *moderation.ROUTES,
         *verify.ROUTES,
         *media.ROUTES,
     ]

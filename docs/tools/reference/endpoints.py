@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from typing import Any
 
 from docs.tools.reference.markdown import first_paragraph, table
@@ -11,15 +12,20 @@ from docs.tools.reference.markdown import first_paragraph, table
 def endpoints_page() -> str:
     """Each service's endpoints out of its OpenAPI document."""
     from config.settings import Settings
-    from models.family import FAMILIES
+    from serving.run import SERVICES
 
     settings = Settings.model_construct()  # the defaults, whatever this machine has set
     parts = ["# Endpoints\n"]
-    for family in FAMILIES:
-        module = importlib.import_module(f"serving.{family}_app")
-        document = getattr(module, f"{family}_openapi")(settings)
-        parts += _service(family, settings.service_port(family), document)
+    for name in (*SERVICES, "gateway"):
+        document = getattr(_module(name), f"{name}_openapi")(settings)
+        parts += _service(name, settings.service_port(name), document)
     return "\n".join(parts)
+
+
+def _module(name: str) -> Any:
+    """Where a service's document is made: ``serving/<name>_app.py``, or ``serving/<name>/app.py``."""
+    flat = f"serving.{name}_app"
+    return importlib.import_module(flat if importlib.util.find_spec(flat) else f"serving.{name}.app")
 
 
 def _service(family: str, port: int, document: dict[str, Any]) -> list[str]:
@@ -38,7 +44,8 @@ def _service(family: str, port: int, document: dict[str, Any]) -> list[str]:
 
 
 def _operation(path: str, method: str, operation: dict[str, Any]) -> list[str]:
-    key = " Needs the API key." if operation.get("security") else ""
+    asked = [name for one in operation.get("security", ()) for name in one]
+    key = " Needs a token, or the API key." if "Bearer" in asked else " Needs the API key." if asked else ""
     parts = [
         f"### {method.upper()} {path}\n",
         f"{operation['summary']}. {operation.get('description', '')}{key}\n",

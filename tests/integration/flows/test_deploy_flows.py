@@ -17,6 +17,7 @@ import deploy_flows
 from cli.flow_client import run_flow
 from config.errors import FlowError
 from config.settings import Settings, tool_environment
+from models.family import FAMILIES
 from storage.datasets.repository import DatasetRepository
 from tasks.flow_client import FlowClient
 from tests.conftest import free_port
@@ -25,8 +26,8 @@ from tests.integration.flows.conftest import PREFECT_SOCKETS
 
 pytestmark = PREFECT_SOCKETS
 NAMES = [
-    "build-datasets-monthly", "collect-daily", "refresh-recommendations", "refresh-trending", "retrain-ctr",
-    "retrain-face", "retrain-recommendation", "retrain-viral",
+    "build-datasets-monthly", "collect-daily", "refresh-recommendations", "refresh-trending",
+    *(f"retrain-{family}" for family in FAMILIES),
 ]  # fmt: skip
 
 

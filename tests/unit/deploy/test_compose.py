@@ -128,11 +128,24 @@ def test_a_mistyped_key_would_be_noticed() -> None:
 
 
 def test_the_platform_is_complete() -> None:
-    tools = {"postgres", "objects", "redis", "prefect", "worker", "mlflow", "migrate", "deploy", "admin"}
+    tools = {
+        "postgres",
+        "objects",
+        "redis",
+        "prefect",
+        "worker",
+        "content-worker",
+        "mlflow",
+        "migrate",
+        "deploy",
+        "gateway",
+        "admin",
+    }
     assert set(SERVICES) >= tools
     from models.family import FAMILIES
+    from serving.content_app import FAMILIES as CONTENT_FAMILIES
 
-    assert set(SERVICES) >= set(FAMILIES), "each family has a service"
+    assert {*SERVICES, *CONTENT_FAMILIES} >= set(FAMILIES), "each family has a service"
 
 
 def test_every_variable_is_a_setting() -> None:

@@ -25,10 +25,13 @@ def test_the_embedded_platform_has_every_part(tmp_path: Path) -> None:
         "mlflow",
         "deploy",
         "worker",
+        "content-worker",
         "viral",
         "ctr",
         "recommendation",
         "face",
+        "content",
+        "gateway",
         "admin",
     ]
     assert [name for name, part in parts.items() if part.kind == "job"] == ["migrate", "deploy"]

@@ -151,7 +151,7 @@ def test_the_classes_are_those_of_the_served_model(face: Any) -> None:
 
 def test_info_health_and_documentation_are_there(face: Any) -> None:
     assert set(face.ask("GET", "/").json()["endpoints"]) == {
-        "/", "/health", "/predict", "/classes", "/metrics", "/model/info"
+        "/", "/health", "/predict", "/classes", "/metrics", "/model/info", "/model/load", "/model"
     }  # fmt: skip
     assert face.ask("GET", "/health").json()["status"] == "ok"
     assert face.ask("GET", "/docs").status_code == 200

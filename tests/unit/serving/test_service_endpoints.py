@@ -14,7 +14,16 @@ KEY = {"x-api-key": "a key that is long enough"}
 
 def test_the_root_names_every_endpoint(service: Any) -> None:
     body = service.ask("GET", "/").json()
-    assert set(body["endpoints"]) == {"/", "/health", "/predict", "/predict/batch", "/metrics", "/model/info"}
+    assert set(body["endpoints"]) == {
+        "/",
+        "/health",
+        "/predict",
+        "/predict/batch",
+        "/metrics",
+        "/model/info",
+        "/model/load",
+        "/model",
+    }
     assert body["model_version"] == "1"
 
 

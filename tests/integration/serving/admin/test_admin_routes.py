@@ -45,12 +45,17 @@ FOR = {
     "POST /experiments/{id}/conclude": "admin", "GET /recommendation": "viewer",
     "GET /recommendation/trending": "viewer", "GET /recommendation/user": "viewer",
     "GET /recommendation/flags/{name}": "admin", "POST /recommendation/flags/{name}": "admin",
+    "GET /moderation": "viewer", "POST /moderation/review": "verifier", "GET /moderation/figures": "viewer",
+    "GET /moderation/{decision:uuid}": "viewer", "GET /moderation/content/{content:path}": "viewer",
+    "GET /moderation/picture/{decision:uuid}/{number:int}": "viewer",
+    "GET /moderation/thumbnail/{job:uuid}/{name}": "viewer",
 }  # fmt: skip
 ROLES = (None, "viewer", "verifier", "admin")
 EXAMPLES = {
     "family": "viral", "stage": "full", "period": "2026-10", "version": "1", "name": "nobody",
     "number:int": "1", "id:uuid": "6f2f3c1e-0000-4000-8000-000000000000", "deployment": "collect-daily",
-    "candidate:int": "1", "id": "nobody",
+    "candidate:int": "1", "id": "nobody", "decision:uuid": "6f2f3c1e-0000-4000-8000-000000000000",
+    "job:uuid": "6f2f3c1e-0000-4000-8000-000000000000", "content:path": "videos/1",
 }  # fmt: skip
 STRANGE = (
     "\0", "a\0b", "..", "a/../../b", "' or 1=1 --", "<script>alert(1)</script>", "?x=1#y", "0000-01", "9999-12",
@@ -59,7 +64,7 @@ STRANGE = (
 QUERY = (
     "next", "from", "month", "v", "deployment", "to", "after", "limit", "focus", "when", "day", "class",
     "reason", "user", "state", "least", "most", "size", "fragment", "window", "kind", "category", "language",
-    "region",
+    "region", "label", "decision", "appealed", "clear",
 )  # fmt: skip
 
 
@@ -127,7 +132,7 @@ def calls() -> Iterator[str]:
             continue
         for strange in STRANGE:
             for name in re.findall(r"{([\w:]+)}", path):
-                if ":" not in name:
+                if ":" not in name or name.endswith(":path"):
                     changed = path.replace("{" + name + "}", quote(strange.replace("/", "%2F"), safe=""))
                     yield filled(changed)
             yield f"{filled(path)}?" + "&".join(f"{name}={quote(strange[:200], safe='')}" for name in QUERY)
@@ -159,7 +164,7 @@ def test_no_body_however_strange_is_a_fault_of_ours(admin: httpx.Client, kind: s
     faults = []
     for path in (
         "/verify/viral/decisions", "/verify/viral/bulk", "/verify/viral/decide", "/accounts",
-        "/experiments/_new", "/recommendation/flags/mlRecommendations",
+        "/experiments/_new", "/recommendation/flags/mlRecommendations", "/moderation/review",
     ):  # fmt: skip
         for body in BODIES:
             answer = admin.post(path, content=body, headers=headers)
@@ -177,6 +182,7 @@ def test_no_body_however_strange_is_a_fault_of_ours(admin: httpx.Client, kind: s
         "/models/viral/rollback",
         "/experiments/_new",
         "/recommendation/flags/mlRecommendations",
+        "/moderation/review",
     ],
 )
 def test_no_field_however_strange_is_a_fault_of_ours(admin: httpx.Client, path: str) -> None:
@@ -186,7 +192,7 @@ def test_no_field_however_strange_is_a_fault_of_ours(admin: httpx.Client, path: 
             "name", "role", "what", "now", "new", "again", "reason", "to", "force", "id", "title", "traffic",
             "revision", "variants.0.name", "variants.1.name", "variants.1.share", "variants.0.attributes",
             "reward.kind", "policy.kind", "guardrails.0.metric", "planned_decisions", "more", "state",
-            "rollout",
+            "rollout", "moderation", "verdict", "label_holds", "note", "back", "kind",
         )  # fmt: skip
         answer = admin.post(path, data={"csrf": csrf, **dict.fromkeys(fields, strange)})
         assert answer.status_code != 500, strange[:80]

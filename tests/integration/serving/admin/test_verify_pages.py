@@ -22,7 +22,9 @@ from serving.admin.parts import PATIENCE_SECONDS
 from storage.admin_sessions import find_session
 from storage.candidates import Candidate, Filter, counts, decide_many, index_candidates, page
 from storage.database import transaction
+from storage.moderation_images import store_image
 from storage.objects import open_store
+from storage.reviews import candidate_key
 from tests.verify_world import DAY, index_photos, index_rows, photo, photo_row, served, session_cookie
 
 AT = datetime(2026, 11, 20, 9, tzinfo=UTC)
@@ -363,3 +365,18 @@ def test_without_scripts_too_what_cannot_be_opened_has_no_button_to_confirm(
     assert 'value="correct:Warm" disabled' in shown
     assert 'value="reject" disabled' not in shown
     assert 'value="accept" disabled' not in ana.get("/verify/face").text
+
+
+def test_pictures_of_moderation_come_from_their_own_bucket_and_are_blurred_until_asked_for(
+    ana: Visitor, settings: Settings, engine: Engine
+) -> None:
+    key = store_image(settings, photo(1))
+    row = photo_row(1, candidate=candidate_key([key]), image=key, label="nsfw", flag="a doubt", kind="a doubt")
+    index_candidates(engine, "imagery", DAY, f"imagery/candidates/{DAY}", [row])
+    shown = ana.get("/verify/imagery").text
+    found = waiting(engine, "imagery")[0]
+    assert f"/media/photo/{found.id}" in shown
+    assert ana.get(f"/media/photo/{found.id}").headers["content-type"] == "image/jpeg"
+    assert "v-veiled" in shown
+    assert 'id="verify-unveil"' in shown
+    assert "v-veiled" not in ana.get("/verify/face").text

@@ -12,7 +12,8 @@ from pydantic import SecretStr
 
 from config.settings import load_settings
 from serving import recommendation_cache
-from serving.recommendation_cache import AnswerCache, key_prefix
+from serving.recommendation_cache import AnswerCache
+from serving.redis_keys import key_prefix
 
 
 def with_cache(work: Callable[[AnswerCache], Awaitable[Any]], **settings: Any) -> Any:
@@ -146,10 +147,10 @@ def test_keys_are_of_one_installation(tmp_path: Path) -> None:
         {"assay_home": tmp_path / "one"},
         {"assay_home": tmp_path / "two"},
     ]
-    assert len({key_prefix(load_settings(redis_url=redis, **one)) for one in given}) == len(given)
+    assert len({key_prefix(load_settings(redis_url=redis, **one), "a") for one in given}) == len(given)
     replicas = [{**given[0], "assay_home": tmp_path / name} for name in ("one", "two")]
-    assert len({key_prefix(load_settings(redis_url=redis, **one)) for one in replicas}) == 1
-    assert key_prefix(load_settings(**given[0])).startswith("assay:assay:")
+    assert len({key_prefix(load_settings(redis_url=redis, **one), "a") for one in replicas}) == 1
+    assert key_prefix(load_settings(**given[0]), "a").startswith("assay:assay:")
 
 
 def test_drops_are_settled_in_the_background() -> None:
