@@ -33,13 +33,17 @@ BENCHMARKS = {
     "face_training": "the face family: training speed and memory",
     "face_storage": "versions of the face family",
     "face_serving": "the face service over HTTP",
+    "content_serving": "the content service over HTTP",
+    "gateway": "the gateway over HTTP: what it adds, and answers that it keeps",
     "trending": "what trends: a tick over 10 M events, and directions on real trends",
     "recommendation": "the recommendation family: lists on real interactions beside other recommenders",
     "recommendation_cold": "the recommendation family: users and items of whom nothing is known",
     "recommendation_serving": "the recommendation service over HTTP, uncached and cached",
     "events": "events over HTTP, from the request to the table",
+    "media": "thumbnails beside decoding alone, and basic captions",
     "verify": "the verify page with 100,000 candidates",
     "experiment_serving": "the experiments of the CTR service over HTTP, each decision on record",
+    "analysis": "the analysis of texts: trained parts and languages on real data, and speed",
     "experiments": "experiments: choices, off-policy estimates, and past tests run again",
 }
 HERE = Path(__file__).parent

@@ -140,6 +140,7 @@ def _measured(
         name: compare_losses(losses, evaluation.losses, evaluation.groups, seed=seed)
         for name, losses in evaluation.baseline_losses.items()
     }
+    notes = [*notes, *getattr(predictor, "notes", ())]
     counts = {role: table.num_rows for role, table in examples.items()}
     return FileEvaluation(family.name, chosen, rows, counts, evaluation, comparisons, notes, family.loss)
 

@@ -34,6 +34,16 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "admin": ("cli.commands.admin:app", "Who may use the admin pages: make accounts, roles, passwords."),
     "forget": ("cli.commands.forget:app", "Remove a person's rows and pictures everywhere, for good."),
     "predict": ("cli.commands.predict:predict", "Ask the running service."),
+    "moderate": ("cli.commands.texts:moderate", "Ask what moderation says of texts."),
+    "analyze": (
+        "cli.commands.texts:analyze",
+        "Ask for tags, categories, sentiment, topics and names of texts.",
+    ),
+    "captions": ("cli.commands.media:captions", "Speech of a video or a sound file to WebVTT and SRT."),
+    "thumbnails": ("cli.commands.media:thumbnails", "The best pictures of a video, cropped for three shapes."),
+    "moderation": ("cli.commands.moderation:app", "The queue of moderation, reviews and appeals."),
+    "content": ("cli.commands.content:app", "Add content as a backend does, and see how it stands."),
+    "token": ("cli.commands.token:token", "A bearer token for trying the gateway out."),
 }
 
 

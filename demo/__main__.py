@@ -9,6 +9,9 @@ from rich.console import Console
 
 from config.errors import AssayError
 from config.settings import load_settings
+from demo.content_published import appeal_and_review, ask_gateway, make_thumbnails, publish
+from demo.content_story import collect_all, import_content, retrain_content
+from demo.content_world import ContentSize
 from demo.ctr_story import ask_ctr, import_clicks, retrain_ctr, run_experiment
 from demo.ctr_world import CtrSize
 from demo.face_story import ask_face, import_photos, retrain_face, verify
@@ -21,7 +24,7 @@ from demo.recommendation_story import (
     retrain_recommendation,
     roll_out,
 )
-from demo.story import QUESTION, ask, build, collect, import_world, retrain, start
+from demo.story import QUESTION, ask, build, import_world, retrain, start
 from demo.tour import print_tour
 from demo.world import WorldSize
 
@@ -31,7 +34,7 @@ def main() -> int:
     console = Console()
     as_of, size, photos, clicks = datetime.now(UTC).date(), WorldSize(), PhotoSize(), CtrSize()
     console.print("[bold]Assay[/bold]: from collected predictions to a served production version\n")
-    steps = Steps(console, 19)
+    steps = Steps(console, 25)
     try:
         with steps.step("Start the platform") as progress:
             settings = start(load_settings(), progress)
@@ -43,8 +46,10 @@ def main() -> int:
             feed = import_feed(settings, datetime.now(UTC), progress)
         with steps.step("Upload the sample photos, and a gold set") as progress:
             import_photos(settings, as_of, photos, progress)
+        with steps.step("Load labelled texts and pictures of content") as progress:
+            import_content(settings, as_of, ContentSize(), progress)
         with steps.step("Collect the past days") as progress:
-            collect(settings, as_of, size, progress)
+            collect_all(settings, as_of, size, progress)
         with steps.step("Verify photos, as an admin does in the pages") as progress:
             verify(settings, as_of, progress)
         with steps.step("Build the monthly dataset versions") as progress:
@@ -57,6 +62,8 @@ def main() -> int:
             recommender = retrain_recommendation(settings, progress)
         with steps.step("Retrain face, and promote it if it is better") as progress:
             face = retrain_face(settings, progress)
+        with steps.step("Retrain the five families of content, two at once") as progress:
+            retrain_content(settings, progress)
         with steps.step("Ask viral's version in production about a video") as progress:
             answer = ask(settings, version)
             progress.done(f"{answer['viral_class']} by version {answer['model_version']}")
@@ -78,6 +85,14 @@ def main() -> int:
             drawn, style = ask_face(settings, face)
             said = f"{style['class']} ({style['confidence']:.0%}) by version {style['model_version']}"
             progress.done(f"{said}; it was drawn as {drawn}")
+        with steps.step("Publish content through the gateway") as progress:
+            publish(settings, progress)
+        with steps.step("Appeal, and review") as progress:
+            appeal_and_review(settings, progress)
+        with steps.step("Make thumbnails of the film") as progress:
+            make_thumbnails(settings, progress)
+        with steps.step("Ask the gateway for everything else") as progress:
+            ask_gateway(settings, feed.user, progress)
     except AssayError as error:
         console.print(f"[red]{error}[/red]")
         return 2

@@ -23,6 +23,8 @@ from local.state import RunFolder
 from models.family import FAMILIES, get_family
 
 SEED = 7
+#: Families whose sample world is all past days; content has a month of its own (content_story).
+PAST = ("viral", "ctr", "recommendation", "face")
 #: The video that the demo asks about: a good start by a mid-sized creator.
 QUESTION = {
     "video_id": "demo-video",
@@ -84,7 +86,7 @@ def months_of(as_of: date, days: int) -> list[str]:
 def collect(settings: Settings, as_of: date, size: WorldSize, progress: Progress) -> None:
     """Back-fill the collection of every past day in one flow run."""
     first, last = as_of - timedelta(days=size.days), as_of - timedelta(days=1)
-    span = {"date": first.isoformat(), "until": last.isoformat()}
+    span = {"date": first.isoformat(), "until": last.isoformat(), "families": list(PAST)}
     run_flow(settings, "collect-daily", span, on_log=lambda line: progress.say(line.message))
     progress.done(f"{size.days} versions of candidates, one a day")
 
@@ -96,7 +98,7 @@ def build(settings: Settings, as_of: date, days: int, progress: Progress) -> lis
         run_flow(
             settings,
             "build-datasets-monthly",
-            {"month": month},
+            {"month": month, "families": list(PAST if month != months[-1] else FAMILIES)},
             on_log=lambda line: progress.say(line.message),
         )
     families = " and ".join(FAMILIES)

@@ -51,6 +51,10 @@ def print_tour(
     feed = f"http://127.0.0.1:{settings.recommendation_port}/docs"
     places.add_row("recommendation", feed, "lists with reasons, events, what trends")
     places.add_row("face service", f"http://127.0.0.1:{settings.face_port}/docs", "the same for photos")
+    content = f"http://127.0.0.1:{settings.content_port}/docs"
+    places.add_row("content service", content, "moderation, analysis, captions, thumbnails")
+    gateway = f"http://127.0.0.1:{settings.gateway_port}/docs"
+    places.add_row("gateway", gateway, "one address for a product's backend, with bearer tokens")
     places.add_row("secrets", f"{_near(settings.home)}/secrets.env", "the admin's password, the API key")
     console.print()
     console.print(Panel(places, title="Where things are", title_align="left"))
@@ -70,11 +74,14 @@ def print_tour(
         (f"open {admin}/verify/face", "verify the photos of the last days"),
         (f"open {admin}/experiments", "watch an experiment, and conclude it"),
         (f"open {admin}/recommendation", "roll a flag out, see what trends and what somebody gets"),
+        (f"open {admin}/moderation", "review what moderation was unsure of"),
         ("assay models list viral", "the versions and their figures"),
         (f"assay datasets diff {' '.join(versions)}", "what the newest month brought"),
         ("assay train viral", "a challenger against the version in production"),
         ("assay predict viral views=150000 likes=12000", "ask a service from the shell"),
         (f"assay predict face {home}/demo/gold/Sunny/000.jpg", "which style a photo has"),
+        ('assay moderate "WIN a free phone now! http://win.example/3"', "whether a text may be shown"),
+        ("assay content show demo-video", "what was said of the demo's video"),
         (f"assay predict recommendation user_id={viewer}", "a list, and why each item is in it"),
         ("assay trending", "what rises and falls"),
         ("assay flags list", "what is on, and for how many of the users"),

@@ -41,10 +41,15 @@ def evaluate(
         typer.Option("--header", help="NAME,NAME,...: names of the columns, for CSV files without them."),
     ] = None,
     columns: Annotated[
-        list[str] | None, typer.Option("--map", help="NAME=COLUMN: the files' column for one of our names.")
+        list[str] | None,
+        typer.Option("--map", "--column", help="NAME=COLUMN: the files' column for one of our names."),
     ] = None,
     mapping_file: Annotated[
         Path | None, typer.Option("--mapping", help="The same for many names, as NAME: COLUMN lines of YAML.")
+    ] = None,
+    labels: Annotated[
+        list[str] | None,
+        typer.Option("--label", help="THEIRS=OURS: what the files call one of our labels; for texts."),
     ] = None,
     horizon_days: Annotated[
         float | None,
@@ -74,9 +79,10 @@ def evaluate(
     from config.errors import InputError
     from config.settings import load_settings
     from models.family import get_family
+    from models.text.named import with_label_names
 
     settings = load_settings()
-    chosen = get_family(family)
+    chosen = with_label_names(get_family(family), labels or [])
     options = chosen.options(settings)
     if horizon_days is not None:
         if not hasattr(options, "with_horizon"):

@@ -15,10 +15,15 @@ def import_(
     family: Annotated[str, typer.Argument(help="Family, such as viral.")],
     file: Annotated[Path, typer.Argument(help="CSV (also gzipped) or Parquet.")],
     columns: Annotated[
-        list[str] | None, typer.Option("--map", help="NAME=COLUMN: the file's column for one of our names.")
+        list[str] | None,
+        typer.Option("--map", "--column", help="NAME=COLUMN: the file's column for one of our names."),
     ] = None,
     mapping_file: Annotated[
         Path | None, typer.Option("--mapping", help="The same for many names, as NAME: COLUMN lines of YAML.")
+    ] = None,
+    labels: Annotated[
+        list[str] | None,
+        typer.Option("--label", help="THEIRS=OURS: what the file calls one of our labels; for texts."),
     ] = None,
     rejects: Annotated[
         Path | None, typer.Option(help="Where rejected rows go, with reasons; FILE.rejected.csv when left out.")
@@ -35,15 +40,17 @@ def import_(
 
     from config.settings import load_settings
     from models.family import get_family
+    from models.text.named import with_label_names
     from storage.database import make_engine
     from tasks.importing import import_file
 
     mapping = read_mapping(columns or [], mapping_file)
+    chosen = with_label_names(get_family(family), labels or [])
     engine = make_engine(load_settings())
     try:
         with progress(f"Reading {file.name} ...") as show:
             result = import_file(
-                engine, get_family(family), file, mapping or None, datetime.now(UTC), rejects,
+                engine, chosen, file, mapping or None, datetime.now(UTC), rejects,
                 dry_run=dry_run, on_rows=lambda rows: show(f"Checked {rows:,} rows of {file.name} ..."),
             )  # fmt: skip
     finally:

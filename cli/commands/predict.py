@@ -21,10 +21,16 @@ class Address(NamedTuple):
 
 
 USUAL = Address("/predict", "/predict/batch", "videos")
+ANALYSIS = Address("/api/v1/analyze", "/api/v1/analyze/batch", "items")
 ADDRESSES = {
     "ctr": Address("/predict/ctr", "/predict/ctr", "clips"),
     "recommendation": Address("/api/v1/recommend", "", "users"),
+    "moderation": Address("/api/v1/moderate", "/api/v1/moderate/batch", "items"),
+    "imagery": Address("/api/v1/moderate", "/api/v1/moderate/batch", "items"),
+    **dict.fromkeys(("sentiment", "topics", "entities"), ANALYSIS),
 }
+#: family -> the service that answers for it, where it has none of its own name
+SERVICES = dict.fromkeys(("moderation", "imagery", "sentiment", "topics", "entities"), "content")
 
 
 def predict(
@@ -50,7 +56,7 @@ def predict(
 
     `assay predict face FILE...` asks about up to 10 photos of one person. `assay predict ctr clip_id=ID` asks
     about a clip that the platform knows; other inputs describe one. `assay predict recommendation user_id=ID`
-    asks what to recommend to a user.
+    asks what to recommend to a user; `assay predict moderation text=...` whether a text may be shown.
     """
     from config.errors import InputError
     from config.settings import load_settings
@@ -65,6 +71,8 @@ def predict(
         raise InputError("--user goes with photo files.")
     where = ADDRESSES.get(family, USUAL)
     inputs = _inputs(fields or [], json_file, where.key)
+    if where is ANALYSIS and not inputs.keys() & {where.key, "content_data"}:
+        inputs = {"content_data": inputs}
     batch = where.key in inputs
     if batch and not where.many:
         raise InputError(f"The {family} service is asked for one {where.key[:-1]} at a time, not for a list.")
@@ -160,7 +168,7 @@ def _port(settings: Any, family: str) -> int:
     from config.errors import InputError
 
     try:
-        return int(settings.service_port(family))
+        return int(settings.service_port(SERVICES.get(family, family)))
     except AttributeError:
         raise InputError(f"There is no service for '{family}'.") from None
 

@@ -17,6 +17,8 @@ from typing import Any
 import pytest
 
 from config.settings import Settings, load_settings
+from demo.content_story import collect_content, import_content, retrain_content
+from demo.content_world import ContentSize
 from demo.ctr_story import import_clicks, retrain_ctr
 from demo.ctr_world import CtrSize
 from demo.face_story import import_photos, retrain_face, verify
@@ -68,6 +70,7 @@ class World:
     ctr: str
     recommendation: str
     feed: Feed
+    content: dict[str, str]
 
 
 @pytest.fixture(scope="session")
@@ -80,12 +83,15 @@ def world(platform: Platform) -> World:
     import_clicks(settings, today, CtrSize(creators=30, advertisers=10, clips_a_day=12, days=80))
     feed = import_feed(settings, datetime.now(UTC), quiet)
     import_photos(settings, today, photos, quiet)
+    import_content(settings, today, ContentSize(texts=1200, sentiments=700, topics=700, names=500), quiet)
     collect(settings, today, size, quiet)
+    collect_content(settings, today, quiet)
     verify(settings, today, quiet)
     build(settings, today, size.days, quiet)
     viral, face = retrain(settings, quiet), retrain_face(settings, quiet)
     ctr, recommendation = retrain_ctr(settings, quiet), retrain_recommendation(settings, quiet)
-    return World(today, size, photos, viral, face, ctr, recommendation, feed)
+    content = retrain_content(settings, quiet)
+    return World(today, size, photos, viral, face, ctr, recommendation, feed, content)
 
 
 @pytest.fixture(scope="session")

@@ -56,7 +56,10 @@ def test_every_part_is_healthy_and_status_says_so_from_another_shell(platform: P
     assert status["healthy"]
     assert status["phase"] == "ready"
     parts = {one["name"]: one for one in status["parts"]}
-    servers = {"postgres", "prefect", "mlflow", "worker", "viral", "ctr", "recommendation", "face", "admin"}
+    servers = {
+        "postgres", "prefect", "mlflow", "worker", "content-worker", "viral", "ctr", "recommendation", "face",
+        "content", "gateway", "admin",
+    }  # fmt: skip
     assert set(parts) == servers | {"objects", "migrate", "deploy"}
     for name in servers:
         assert parts[name]["health"] == "healthy"
@@ -67,7 +70,17 @@ def test_every_part_is_healthy_and_status_says_so_from_another_shell(platform: P
 
 def test_the_addresses_answer(platform: Platform) -> None:
     urls = platform.urls()
-    assert set(urls) == {"prefect", "mlflow", "viral", "ctr", "recommendation", "face", "admin"}
+    assert set(urls) == {
+        "prefect",
+        "mlflow",
+        "viral",
+        "ctr",
+        "recommendation",
+        "face",
+        "content",
+        "gateway",
+        "admin",
+    }
     assert answers_http(f"{urls['prefect']}/api/health")
     assert answers_http(f"{urls['mlflow']}/health")
     assert answers_http(f"{urls['admin']}/login")
