@@ -43,6 +43,7 @@ BENCHMARKS = {
     "media": "thumbnails beside decoding alone, and basic captions",
     "verify": "the verify page with 100,000 candidates",
     "experiment_serving": "the experiments of the CTR service over HTTP, each decision on record",
+    "moderation": "text moderation: real data as it is and disguised, beside a plain model, and speed",
     "analysis": "the analysis of texts: trained parts and languages on real data, and speed",
     "experiments": "experiments: choices, off-policy estimates, and past tests run again",
 }

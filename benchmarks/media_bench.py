@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import statistics
 import tempfile
 import time
@@ -17,7 +18,7 @@ from typing import Any
 
 from config.settings import Settings, load_settings
 
-DATA = Path("/work/shared/data/media")
+DATA = Path(os.environ.get("ASSAY_DATA", Path(__file__).parents[2] / "shared" / "data")) / "media"
 ROUNDS = 5
 #: repeats of one clip, for a film of ten minutes
 _LOOPS = 60

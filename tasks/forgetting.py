@@ -24,6 +24,7 @@ from storage.database import transaction
 from storage.datasets.eraser import Eraser
 from storage.datasets.erasing import INSTEAD, Holding, Whose
 from storage.erasure import keep_report, remember, rows_guard, subject_hash
+from storage.erasure_objects import objects_of
 from storage.erasure_spools import concerns, count_lines, forget_lines
 from storage.erasure_tables import (
     IN_PLACE,
@@ -44,8 +45,8 @@ GUARD_SECONDS, SPOOL_SECONDS = 900.0, 10.0
 UNFINISHED = dt.timedelta(hours=1)
 SPLIT = "split"
 
-VERSIONS, TABLES, QUEUES, SHEETS, LEFTOVERS = (
-    "dataset versions", "database", "queues of services", "MLflow", "unfinished writes",
+VERSIONS, TABLES, QUEUES, SHEETS, LEFTOVERS, MEDIA = (
+    "dataset versions", "database", "queues of services", "MLflow", "unfinished writes", "pictures and media",
 )  # fmt: skip
 
 
@@ -104,6 +105,8 @@ def look(parts: Platform, person: str) -> list[Removal]:
     ]
     counts = count_rows(parts.engine, person, [search.traces for search in searches])
     found += [Removal(TABLES, table, count, "rows") for table, count in counts.items() if count]
+    if kept := objects_of(parts.engine, parts.store, person):
+        found.append(Removal(MEDIA, "object store", len(kept), "objects"))
     if lines := count_lines(_services(parts.settings), _mine(person, searches)):
         found.append(Removal(QUEUES, "all", lines, "lines"))
     return found + [Removal(SHEETS, f"run {run}", 1, "sheets") for _, run in _sheets(parts.settings, person)]
@@ -146,6 +149,7 @@ def forget(
         _forget_lines(parts, person, searches, done)
         for search in searches:
             _forget_versions(parts, search, at, done, say)
+        _forget_objects(parts, person, done)
         say("Removing rows from the database ...")
         with transaction(parts.engine) as connection:
             counts = delete_rows(connection, person, [search.traces for search in searches], INSTEAD)
@@ -219,6 +223,15 @@ def _forget_versions(
         done.removed.append(Removal(VERSIONS, where, parts_deleted, "objects"))
 
 
+def _forget_objects(parts: Platform, person: str, done: Forgotten) -> None:
+    """Pictures that were kept for reviewers, thumbnails, captions: while the tables tell which those are."""
+    kept = objects_of(parts.engine, parts.store, person)
+    for key in kept:
+        parts.store.delete(key)
+    if kept:
+        done.removed.append(Removal(MEDIA, "object store", len(kept), "objects"))
+
+
 def _services(settings: Settings) -> Path:
     return settings.home / "services"
 
@@ -287,8 +300,8 @@ def _sweep_store(parts: Platform, at: dt.datetime, done: Forgotten) -> None:
 
 def _figures(done: Forgotten) -> dict[str, object]:
     """Figures to keep for ever: counts, and nothing that tells who it was."""
-    places = dict.fromkeys((VERSIONS, TABLES, QUEUES, SHEETS, LEFTOVERS), 0)
+    places = dict.fromkeys((VERSIONS, TABLES, QUEUES, SHEETS, LEFTOVERS, MEDIA), 0)
     for one in done.removed:
-        if one.unit != "objects" or one.place == LEFTOVERS:
+        if one.unit != "objects" or one.place in (LEFTOVERS, MEDIA):
             places[one.place] += one.count
     return {"removed": places, "complete": done.complete}
