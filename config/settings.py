@@ -342,8 +342,8 @@ class Settings(BaseSettings):
     )
     moderation_encoder: str | None = Field(
         None,
-        description="Embedding encoder of texts: a folder or artifacts' prefix with model.onnx and"
-        " tokenizer.json. Unset: words and characters alone.",
+        description="Embedding encoder of texts: an ONNX file that takes texts and gives vectors, or an"
+        " artifact's key. Unset: words and characters alone.",
     )
     moderation_min_training_samples: int | None = Field(
         300, ge=1, description="Gate of moderation: fewest training texts, in place of MIN_TRAINING_SAMPLES."

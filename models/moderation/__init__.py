@@ -3,7 +3,7 @@
 from models.moderation.acceptance import check, probe
 from models.moderation.evaluation import evaluate
 from models.moderation.labels import CLASSES, labels_of_columns, read_label
-from models.moderation.options import options_from_settings
+from models.moderation.options import assets, options_from_settings
 from models.moderation.predictor import load
 from models.moderation.training import fit
 from models.text.clean import TextCleaner
@@ -26,4 +26,5 @@ FAMILY = text_family(
     load=load,
     probe=probe,
     check=check,
+    assets=assets,
 )

@@ -9,7 +9,7 @@ from typing import Any
 from config.settings import Settings
 from models.moderation.labels import LABELS
 
-#: Name among the assets of the encoder's files.
+#: Name among the assets of the encoder's file.
 ENCODER = "encoder"
 
 
@@ -28,6 +28,11 @@ class ModerationOptions:
     def describe(self) -> dict[str, Any]:
         """JSON-ready form, without the assets."""
         return {"classes": list(self.classes)}
+
+
+def assets(settings: Settings) -> dict[str, str]:
+    """The encoder's path or object key, where one is set."""
+    return {ENCODER: settings.moderation_encoder} if settings.moderation_encoder else {}
 
 
 def options_from_settings(_settings: Settings) -> ModerationOptions:

@@ -13,12 +13,13 @@ from config.errors import TrainingError
 from models.fit_facts import chosen_params, library_versions
 from models.moderation.identity import training_sentences
 from models.moderation.labels import CLASSES, LABELS, class_chances, head_targets, read_label, targets
-from models.moderation.options import ModerationOptions
+from models.moderation.options import ENCODER, ModerationOptions
 from models.moderation.predictor import FAMILY, ModerationPredictor, probabilities
 from models.splits import bucket
 from models.text.baseline import fit_plain
 from models.text.calibration import chosen_offsets, platt
 from models.text.classifier import macro_f1_of
+from models.text.encoder import TextEncoder
 from models.text.evaluation import texts_of
 from models.text.fitting import Matrix, fit_linear
 from models.text.own_classes import OwnClasses, fit_own
@@ -57,7 +58,8 @@ def fit(
     rows = rows.filter(pc.is_in(rows["label"], value_set=pa.array(CLASSES, pa.string())))
     texts, labels = texts_of(rows), rows["label"].to_pylist()
     neutral = _neutral(len(texts), float(chosen["neutral_share"]), seed)
-    matrix = Matrix.of([*texts, *neutral])
+    encoder = TextEncoder(options.assets[ENCODER]) if ENCODER in options.assets else None
+    matrix = Matrix.of([*texts, *neutral], encoder)
     truth = head_targets(np.concatenate([targets(labels), np.zeros((len(neutral), len(LABELS)))]))
     settings: dict[str, Any] = {
         "strength": float(chosen["strength"]), "balance": float(chosen["balance"]), "ratios": True,
@@ -75,6 +77,7 @@ def fit(
         fit_plain(texts, numbers, len(CLASSES), seed),
         {
             "options": options.describe(),
+            "encoder": encoder.sha256 if encoder is not None else None,
             "params": chosen,
             "rows": {"train": train.num_rows, "valid": valid.num_rows, "neutral": len(neutral)},
             "class_counts": {name: int((numbers == at).sum()) for at, name in enumerate(CLASSES)},

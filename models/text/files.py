@@ -11,12 +11,15 @@ from typing import Any
 import numpy as np
 
 from config.errors import ModelInvalid
+from models.text.encoder import TextEncoder
 from models.text.facts import FACTS
 from models.text.linear import LinearText
 from models.text.ngrams import BUCKETS, CHAR_SIZES, STREAM_SIZES
 
 FORMAT = 1
 PLACES_FILE, TABLE_FILE, FACTS_FILE = "buckets.npy", "weights.npy", "model.json"
+#: There where an encoder is plugged in: the model needs no other file then.
+ENCODER_FILE = "encoder.onnx"
 
 
 def to_files(model: LinearText, stored: Mapping[str, Any]) -> dict[str, bytes]:
@@ -28,6 +31,9 @@ def to_files(model: LinearText, stored: Mapping[str, Any]) -> dict[str, bytes]:
     """
     places = np.flatnonzero(model.table[:, -1]).astype(np.int32)
     files = {PLACES_FILE: _npy(places), TABLE_FILE: _npy(model.table[places])}
+    dense: dict[str, Any] = {}
+    if model.encoder is not None and model.dense is not None:
+        files[ENCODER_FILE], dense = model.encoder.data, {"dense": model.dense.tolist()}
     facts = {
         **stored,
         "format": FORMAT,
@@ -35,7 +41,7 @@ def to_files(model: LinearText, stored: Mapping[str, Any]) -> dict[str, bytes]:
         "sha256": {name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
         "linear": {
             "facts": model.facts.tolist(), "center": model.center.tolist(), "spread": model.spread.tolist(),
-            "bias": model.bias.tolist(),
+            "bias": model.bias.tolist(), **dense,
         },
     }  # fmt: skip
     return {**files, FACTS_FILE: json.dumps(facts, indent=1, sort_keys=True).encode()}
@@ -60,7 +66,10 @@ def from_files(files: Mapping[str, bytes], family: str) -> tuple[LinearText, dic
             f"{FACTS_FILE} is of format {form} and family '{of}', or of other features than this version has.",
             hint="Retrain the family with this version.",
         )
-    for name in (PLACES_FILE, TABLE_FILE):
+    for name in hashes if isinstance(hashes, dict) else ():
+        if name not in files:
+            raise ModelInvalid(f"The {family} model lacks its file {name}.")
+    for name in (PLACES_FILE, TABLE_FILE, *((ENCODER_FILE,) if ENCODER_FILE in files else ())):
         if hashes.get(name) != hashlib.sha256(files[name]).hexdigest():
             raise ModelInvalid(f"{name} is not the file that {FACTS_FILE} was written with (SHA-256 differs).")
     try:
@@ -70,7 +79,13 @@ def from_files(files: Mapping[str, bytes], family: str) -> tuple[LinearText, dic
         linear = {name: np.asarray(value, np.float64) for name, value in stored["linear"].items()}
         table = np.zeros((BUCKETS, values.shape[1]), np.float32)
         table[places] = values
-        model = LinearText(table, linear["facts"], linear["center"], linear["spread"], linear["bias"])
+        dense = linear.get("dense")
+        encoder = TextEncoder(files[ENCODER_FILE]) if dense is not None else None
+        model = LinearText(
+            table, linear["facts"], linear["center"], linear["spread"], linear["bias"], encoder, dense
+        )
+        if encoder is not None and dense is not None and dense.shape != (encoder.size, model.heads):
+            raise ValueError("the encoder and its weights do not fit together")
         if model.facts.shape != (len(FACTS), model.heads) or table.shape[1] != model.heads + 1:
             raise ValueError("the tables do not fit together")
         if not all(np.isfinite(part).all() for part in (values, *linear.values())):

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from models.text.encoder import TextEncoder
 from models.text.facts import FACTS, fact_matrix
 from models.text.linear import FARTHEST, GROUP_WEIGHTS, LinearText, chunks
 from models.text.ngrams import BUCKETS, Grams, grams
@@ -20,6 +21,8 @@ LEAST_TEXTS = 2
 LEAST_SPREAD = 0.1
 #: Facts are few, and are kept from outweighing the words.
 FACT_WEIGHT = 0.1
+#: Vectors of an encoder have length one, as the words of a text do.
+VECTOR_WEIGHT = 1.0
 #: A head that no text is known to have: about a quarter of a per cent.
 _NEVER = -6.0
 _SMALLEST = 1e-12
@@ -31,13 +34,22 @@ class Matrix:
     Attributes:
         groups: for each group of features a sparse (n, BUCKETS) matrix of counts.
         facts: (n, FACTS).
+        encoder: that is plugged in; None: there is none.
+        dense: (n, size) vectors of the texts by it.
     """
 
-    def __init__(self, groups: Sequence[Any], facts: np.ndarray) -> None:
+    def __init__(
+        self,
+        groups: Sequence[Any],
+        facts: np.ndarray,
+        encoder: TextEncoder | None = None,
+        dense: np.ndarray | None = None,
+    ) -> None:
         self.groups, self.facts = list(groups), facts
+        self.encoder, self.dense = encoder, dense
 
     @classmethod
-    def of(cls, texts: Sequence[str]) -> Matrix:
+    def of(cls, texts: Sequence[str], encoder: TextEncoder | None = None) -> Matrix:
         """The features of ``texts``, of which there is at least one."""
         import scipy.sparse
 
@@ -48,11 +60,13 @@ class Matrix:
             parts.append([_counts(group) for group in found])
             facts.append(fact_matrix(texts[start:end], folded))
         groups = [scipy.sparse.vstack(group, format="csr") for group in zip(*parts, strict=True)]
-        return cls(groups, np.concatenate(facts))
+        dense = encoder.embed(texts) if encoder is not None else None
+        return cls(groups, np.concatenate(facts), encoder, dense)
 
     def rows(self, rows: np.ndarray) -> Matrix:
         """The features of some of the texts."""
-        return Matrix([group[rows] for group in self.groups], self.facts[rows])
+        dense = self.dense[rows] if self.dense is not None else None
+        return Matrix([group[rows] for group in self.groups], self.facts[rows], self.encoder, dense)
 
     def rarity(self) -> np.ndarray:
         """(BUCKETS,) inverse document frequency, smoothed; 0 for what fewer than ``LEAST_TEXTS`` texts have."""
@@ -80,7 +94,10 @@ class Matrix:
         kept = np.flatnonzero(rarity)
         weights[kept] = model.table[kept, :-1] / rarity[kept, None]
         facts = np.clip((self.facts - model.center) / model.spread, -FARTHEST, FARTHEST)
-        return np.asarray(self.scaled(rarity) @ weights + facts @ model.facts + model.bias)
+        found = np.asarray(self.scaled(rarity) @ weights + facts @ model.facts + model.bias)
+        if self.dense is not None and model.dense is not None:
+            found = found + self.dense @ model.dense
+        return found
 
 
 def fit_linear(
@@ -112,13 +129,20 @@ def fit_linear(
     kept = np.flatnonzero(rarity)
     center, spread = matrix.facts.mean(0), np.maximum(matrix.facts.std(0), LEAST_SPREAD)
     facts = np.clip((matrix.facts - center) / spread, -FARTHEST, FARTHEST) * FACT_WEIGHT
+    vectors = np.zeros((len(facts), 0)) if matrix.dense is None else matrix.dense
     features = scipy.sparse.hstack(
-        [matrix.scaled(rarity)[:, kept], scipy.sparse.csr_array(facts)], format="csr"
+        [
+            matrix.scaled(rarity)[:, kept],
+            scipy.sparse.csr_array(facts),
+            scipy.sparse.csr_array(vectors * VECTOR_WEIGHT),
+        ],
+        format="csr",
     )
     heads = targets.shape[1]
     table = np.zeros((BUCKETS, heads + 1), np.float32)
     table[:, -1] = rarity**2
     fact_weights, bias = np.zeros((len(FACTS), heads)), np.zeros(heads)
+    dense = np.zeros((vectors.shape[1], heads))
     for head in range(heads):
         rows = np.flatnonzero(~np.isnan(targets[:, head]))
         truth = targets[rows, head] > 0.5
@@ -132,8 +156,12 @@ def fit_linear(
             again, shift = _logistic(part @ scipy.sparse.diags_array(ratio), truth, strength, balance, seed)
             weights, bias[head] = _mean(part, (weights, bias[head]), (again * ratio, shift))
         table[kept, head] = weights[: len(kept)] * rarity[kept]
-        fact_weights[:, head] = weights[len(kept) :] * FACT_WEIGHT
-    return LinearText(table, fact_weights, center, spread, bias)
+        beside = len(kept) + len(FACTS)
+        fact_weights[:, head] = weights[len(kept) : beside] * FACT_WEIGHT
+        dense[:, head] = weights[beside:] * VECTOR_WEIGHT
+    if matrix.encoder is None:
+        return LinearText(table, fact_weights, center, spread, bias)
+    return LinearText(table, fact_weights, center, spread, bias, matrix.encoder, dense)
 
 
 def _log_ratios(features: Any, truth: np.ndarray, words: int) -> np.ndarray:

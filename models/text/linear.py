@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from models.text.encoder import TextEncoder
 from models.text.facts import FACTS, fact_matrix
 from models.text.ngrams import BUCKETS, Grams, grams
 from models.text.normalise import Folded
@@ -35,6 +36,8 @@ class LinearText:
         facts: (FACTS, heads) weights of the facts of a text.
         center, spread: (FACTS,) each: what is taken from a fact, and what it is divided by.
         bias: (heads,).
+        encoder: gives the vectors of texts where one is plugged in.
+        dense: (size, heads) weights of its numbers.
     """
 
     table: np.ndarray
@@ -42,6 +45,8 @@ class LinearText:
     center: np.ndarray
     spread: np.ndarray
     bias: np.ndarray
+    encoder: TextEncoder | None = None
+    dense: np.ndarray | None = None
 
     @property
     def heads(self) -> int:
@@ -64,6 +69,10 @@ class LinearText:
         facts = np.clip((fact_matrix(texts, folded) - self.center) / self.spread, -FARTHEST, FARTHEST)
         for at in range(len(FACTS)):  # a product of matrices may depend on how many rows there are
             found += facts[:, at : at + 1] * self.facts[at]
+        if self.encoder is not None and self.dense is not None:
+            vectors = self.encoder.embed(texts)
+            for at, weights in enumerate(self.dense):
+                found += vectors[:, at : at + 1] * weights
         return found
 
     def _sums(self, group: Grams) -> np.ndarray:
