@@ -65,7 +65,7 @@ def test_every_part_is_healthy_and_status_says_so_from_another_shell(platform: P
         assert parts[name]["health"] == "healthy"
         assert parts[name]["memory"] > 10_000_000
         assert parts[name]["uptime"] > 0
-    assert status["memory"] < 3_000_000_000
+    assert status["memory"] < 4_500_000_000
 
 
 def test_the_addresses_answer(platform: Platform) -> None:
@@ -110,7 +110,8 @@ def test_the_schedules_are_in_prefect_and_a_cron_deployment_gets_its_runs(platfo
 
 
 def test_a_flow_runs_for_a_past_day_and_leaves_its_figures(platform: Platform) -> None:
-    answer = assay(platform, "flows", "run", "collect-daily", "--date", "2026-10-01", "--json")
+    # of a month that the story beside this does not build from
+    answer = assay(platform, "flows", "run", "collect-daily", "--date", "2025-06-01", "--json")
     assert answer.returncode == 0, answer.stderr
     run = json.loads(answer.stdout)
     assert run["succeeded"]

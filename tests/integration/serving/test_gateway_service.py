@@ -134,4 +134,5 @@ def test_services_that_are_away_cost_their_own_part_alone(behind: Behind) -> Non
     assert behind.ask("POST", "analyze", "ana", json=body).json()["sentiment"] == "positive"
     assert behind.ask("POST", "/ml/train", "root", "admin", json={}).status_code == 503
     behind.content.kill()
-    assert behind.ask("POST", "analyze", "ana", json=body).status_code == 503
+    # a worker of the killed server may answer for a moment longer
+    eventually(lambda: behind.ask("POST", "analyze", "ana", json=body).status_code == 503)

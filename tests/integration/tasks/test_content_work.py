@@ -283,7 +283,8 @@ def test_with_mlflow_away_a_worker_goes_on_and_a_new_one_finds_what_was_in_produ
 def test_the_dispatcher_does_the_work_itself_while_prefect_is_away(shared: Platform) -> None:
     put_contents(shared.engine, [{"id": f"p{n}", "kind": "post", "text": NEUTRAL} for n in range(5)], AT)
     looks = threading.Semaphore(0)
-    dispatcher = Dispatcher(Platform(shared.settings), 1, looks.release, lambda: False)
+    own = Platform(shared.settings)
+    dispatcher = Dispatcher(own, 1, looks.release, lambda: False)
     thread = threading.Thread(target=dispatcher.run)
     thread.start()
     try:
@@ -294,6 +295,7 @@ def test_the_dispatcher_does_the_work_itself_while_prefect_is_away(shared: Platf
     finally:
         dispatcher.stop()
         thread.join(10)
+        own.close()
     late = get_content(shared.engine, "late")
     assert late is not None
     assert late.moderation_status == "rejected"
