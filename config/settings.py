@@ -394,7 +394,10 @@ class Settings(BaseSettings):
         None, description="Secret that these posts are signed with (HMAC-SHA256)."
     )
     content_workers: int = Field(
-        2, ge=1, le=64, description="Pieces of background work that a content worker does at once."
+        2,
+        ge=1,
+        le=64,
+        description="Batches of contents, and beside them media jobs, that a content worker does at once.",
     )
     media_bucket: str = Field("content-media", description="Bucket of the content's media files (read only).")
     media_max_bytes: int = Field(2_147_483_648, ge=1024, description="Largest media file that is worked on.")

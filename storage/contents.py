@@ -27,7 +27,8 @@ from storage.rows import storable
 
 #: Work on one revision is tried so often, with a pause that begins with this and doubles.
 TRIES, PAUSE = 4, timedelta(seconds=60)
-LEASE = timedelta(minutes=2)
+#: For so long nobody else gets what one worker has claimed. The pauses after a failure are counted with it.
+LEASE = timedelta(minutes=10)
 LONGEST_ID, LONGEST_TEXT, MOST_TAGS, MOST_IMAGES = 200, 100_000, 100, 20
 DUE_CHANNEL = "contents_due"
 
@@ -249,10 +250,10 @@ def claim_due(engine: Engine, *, limit: int, at: datetime, lease: timedelta = LE
 
 
 def in_hand(engine: Engine, *, at: datetime, lease: timedelta = LEASE) -> int:
-    """How many contents are claimed and not done yet."""
+    """How many contents are claimed and not done yet. Videos that only wait for their frames do not count."""
     query = """
         select count(*) from contents
-        where (moderated_revision < revision or analyzed_revision < revision)
+        where (analyzed_revision < revision or (moderated_revision < revision and video is null))
             and claimed_at >= %s and error is null
     """
     with transaction(engine) as connection, cursor(connection) as cur:
@@ -279,6 +280,32 @@ def fail(
     with transaction(engine) as connection, _contents(connection) as cur:
         found: list[StoredContent] = cur.execute(query, values).fetchall()
     return [one for one in found if one.attempts >= TRIES]
+
+
+def claim_left_over(
+    engine: Engine, *, limit: int, at: datetime, lease: timedelta = LEASE
+) -> list[StoredContent]:
+    """Take contents whose tries are used up though nobody decided: their workers died over them each time.
+
+    They are for people. One whose video is still to be looked at is not among them.
+    """
+    query = SQL(
+        """
+        update contents set claimed_at = %(at)s
+        where id in (
+            select id from contents c
+            where moderated_revision < revision and attempts >= %(tries)s and claimed_at < %(before)s
+                and not exists (
+                    select from media_jobs j where j.content_id = c.id and j.kind = 'moderate-video'
+                        and j.state in ('queued', 'running'))
+            order by received_at, id limit %(limit)s for update skip locked)
+        returning {}
+        """
+    ).format(_SELECTED)
+    values = {"at": at, "before": at - lease, "tries": TRIES, "limit": limit}
+    with transaction(engine) as connection, _contents(connection) as cur:
+        found: list[StoredContent] = cur.execute(query, values).fetchall()
+    return found
 
 
 def release(engine: Engine, ids: Sequence[str]) -> None:

@@ -62,8 +62,11 @@ def request_job(
     params: Mapping[str, Any] | None = None,
     at: datetime,
     id_: UUID | None = None,
+    again: bool = False,
+    hold: timedelta = timedelta(0),
 ) -> UUID:
-    """Ask for a job; with the ``id_`` of one that is there, nothing changes.
+    """Ask for a job; with the ``id_`` of one that is there, nothing changes, unless it has ended and is wanted
+    ``again``.
 
     Args:
         engine: the platform's database.
@@ -74,6 +77,8 @@ def request_job(
         params: of the job.
         at: now, UTC.
         id_: of the job; None: a new one.
+        again: a job of this id that has ended begins anew.
+        hold: for so long it is not handed out, since who asks does it (:func:`take_job`).
 
     Raises:
         InputError: there is no such kind, or no source.
@@ -86,12 +91,16 @@ def request_job(
     values = {
         "id": job, "kind": kind, "content_id": storable(content_id), "creator_id": storable(creator_id),
         "source": storable(source), "params": orjson.dumps(storable(params or {})).decode(), "at": at,
+        "next": at + hold, "again": again,
     }  # fmt: skip
     with transaction(engine) as connection, cursor(connection) as cur:
         cur.execute(
             "insert into media_jobs (id, kind, content_id, creator_id, source, params, requested_at, next_at)"
             " values (%(id)s, %(kind)s, %(content_id)s, %(creator_id)s, %(source)s, %(params)s::jsonb, %(at)s,"
-            " %(at)s) on conflict (id) do nothing",
+            " %(next)s) on conflict (id) do update set state = 'queued', attempts = 0, progress = 0,"
+            " error = null, result = null, finished_at = null, requested_at = excluded.requested_at,"
+            " next_at = excluded.next_at"
+            " where %(again)s and media_jobs.state in ('done', 'failed')",
             values,
         )
         cur.execute("select pg_notify('contents_due', '')")
@@ -163,6 +172,14 @@ def hand_out(engine: Engine, *, limit: int, at: datetime, lease: timedelta = LEA
     return sorted(found, key=lambda one: (one.requested_at, one.id))
 
 
+def handed_out(engine: Engine, *, at: datetime) -> int:
+    """How many jobs were handed out and wait for somebody to take them."""
+    query = "select count(*) from media_jobs where state = 'queued' and next_at > %s and error is null"
+    with transaction(engine) as connection, cursor(connection) as cur:
+        found = cur.execute(query, (at,)).fetchone()
+    return int(found[0]) if found else 0
+
+
 def take_job(engine: Engine, job: UUID, *, at: datetime, lease: timedelta = LEASE) -> StoredJob | None:
     """Take one job by its id, due or not; None where it is done, given up, or somebody works on it."""
     query = SQL(
@@ -215,6 +232,11 @@ def finish(engine: Engine, job: StoredJob, result: Mapping[str, Any], at: dateti
 def exhausted(job: StoredJob) -> bool:
     """Whether the try that is under way is the last one."""
     return job.attempts > RETRIES
+
+
+def worn_out(job: StoredJob) -> bool:
+    """Whether the last try was before this one: no try told how it ended, since its worker died over it."""
+    return job.attempts > RETRIES + 1
 
 
 def fail_job(

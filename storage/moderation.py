@@ -45,8 +45,28 @@ INSERT = SQL(
     fields=SQL(", ").join(map(Identifier, FIELDS)),
     arrays=SQL(", ").join(SQL("%s::{}[]").format(SQL(kind)) for kind in FIELDS.values()),
 )
-#: The content follows the newest decision about its present revision. What a person decided about that very
-#: revision stays: a model that looks again does not overrule people.
+#: Who reviews and who stores a decision about the same content wait for one another.
+LOCK = "select from contents where id = any(%s) order by id for update"
+#: What a person decided about the very revision stays, and so does what an appeal asks a person to decide: a
+#: model that looks again does not overrule people, nor asks them again.
+HELD = SQL(
+    """
+    with held as (
+        update contents c set
+            moderated_revision = c.revision, error = null,
+            attempts = case when c.analyzed_revision >= c.revision then 0 else c.attempts end
+        from unnest(%s::uuid[], %s::bigint[]) as given (id, revision)
+            join moderation_decisions d on d.id = given.id, moderation_decisions standing
+        where c.id = d.content_id and c.revision = given.revision and c.moderated_revision < given.revision
+            and c.moderation_status <> 'pending' and standing.id = c.moderation_id
+            and (standing.reviewed_at is not null or standing.appealed)
+        returning d.id, c.moderation_id
+    )
+    update moderation_decisions d set open = false
+    from held where d.id = held.id and d.id <> held.moderation_id and d.open and not d.appealed
+    """
+)
+#: The content follows the newest decision about its present revision.
 FOLLOW = SQL(
     """
     with decided as (
@@ -89,8 +109,8 @@ def insert_decisions(
     """Store decisions; one whose ``id`` is there already is left as it is.
 
     A row with ``revision`` is about that revision of the content ``content_id``: where the content still has
-    it, its status and flags follow, and the product is told. Any other row leaves contents alone: it was asked
-    about, and not published.
+    it, its status and flags follow, and the product is told, unless a person has decided about that revision.
+    Any other row leaves contents alone: it was asked about, and not published.
 
     Args:
         engine: the platform's database.
@@ -116,7 +136,10 @@ def insert_decisions(
         new = cur.rowcount
         about = [(row["id"], row["revision"]) for row in kept if row["revision"] is not None]
         if about:
-            cur.execute(FOLLOW, [list(column) for column in zip(*about, strict=True)])
+            columns = [list(column) for column in zip(*about, strict=True)]
+            cur.execute(LOCK, [[row["content_id"] for row in kept if row["revision"] is not None]])
+            cur.execute(HELD, columns)
+            cur.execute(FOLLOW, columns)
         return new
 
 

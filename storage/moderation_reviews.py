@@ -19,13 +19,14 @@ from storage.moderation_rows import COLUMNS, Decision
 from storage.rows import storable
 
 LONGEST_TEXT = 10_000
-#: The content follows a review where its newest decision is the one that was reviewed.
+#: The content follows a review where its newest decision is the one that was reviewed; a text that changed
+#: since then is pending, and nobody has looked at it.
 FOLLOW = """
 with followed as (
     update contents c set
         moderation_status = %(decision)s, is_flagged = %(decision)s <> 'approved',
         moderation_flags = %(labels)s, flag_reason = (%(labels)s::text[])[1], moderated_at = %(at)s
-    where c.moderation_id = %(id)s
+    where c.moderation_id = %(id)s and c.moderation_status <> 'pending'
     returning c.id, c.kind, c.creator_id, c.revision
 )
 insert into webhook_deliveries (event, content_id, payload, created_at, next_at)

@@ -25,7 +25,8 @@ from storage.rows import storable
 
 #: Tries after the first, and the pause before the first of them; it doubles.
 TRIES, PAUSE = 5, timedelta(seconds=10)
-LEASE = timedelta(seconds=60)
+#: Longer than a worker takes to post all that it claims, when each post runs out of time.
+LEASE = timedelta(minutes=3)
 SIGNATURE = "X-Assay-Signature"
 
 

@@ -10,27 +10,27 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import timedelta
 from typing import Any
 
 import psycopg
 from prefect import Task
 
 from config.errors import AssayError
-from storage.contents import DUE_CHANNEL, claim_due, in_hand
-from storage.media_jobs import StoredJob, hand_out
-from tasks.content_hooks import deliver_due, new_client
+from storage.contents import DUE_CHANNEL, claim_due, claim_left_over, in_hand
+from storage.media_jobs import StoredJob, hand_out, handed_out
 from tasks.content_jobs import media_job, moderate_and_analyze
+from tasks.content_work import leave_to_people
 from tasks.platform import Platform
 from tasks.runtime import now
 
 logger = logging.getLogger(__name__)
 
-#: Contents of one background run, and how long nobody else gets them.
-BATCH, LEASE = 200, timedelta(minutes=10)
+#: Contents of one background run.
+BATCH = 200
 #: Batches for each worker that may wait in Prefect: more would only grow old there.
 BATCHES = 4
-JOBS_AT_ONCE = 8
+#: Media jobs for each worker that may wait there.
+JOBS = 4
 #: What a notification missed is found at the latest after this.
 POLL_SECONDS = 5.0
 #: While Prefect is away it is asked again after this.
@@ -42,7 +42,7 @@ class Dispatcher:
 
     Args:
         parts: the platform; of this dispatcher alone.
-        workers: pieces of work at once where Prefect is away.
+        workers: batches of contents, and beside them media jobs, at once where Prefect is away.
         alive: called after each look, to show that somebody looks.
         served: whether somebody takes what Prefect is given.
     """
@@ -53,10 +53,13 @@ class Dispatcher:
         self._parts, self._alive, self._served = parts, alive, served
         self._workers = workers
         self._stop = threading.Event()
-        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="content")
-        self._here: set[Future[Any]] = set()
+        # two pools: nobody's comment waits for somebody's film
+        self._threads = {
+            one.name: ThreadPoolExecutor(workers, thread_name_prefix=one.name)
+            for one in (moderate_and_analyze, media_job)
+        }
+        self._here: dict[str, set[Future[Any]]] = {name: set() for name in self._threads}
         self._prefect_not_before = 0.0
-        self._client = new_client()
         self._listening: psycopg.Connection[Any] | None = None
 
     def run(self) -> None:
@@ -78,8 +81,8 @@ class Dispatcher:
                 logger.exception("the dispatcher failed, and goes on")
                 self._stop.wait(POLL_SECONDS)
         self._deafen()
-        self._client.close()
-        self._threads.shutdown(wait=True, cancel_futures=True)
+        for threads in self._threads.values():
+            threads.shutdown(wait=True, cancel_futures=True)
 
     def stop(self) -> None:
         """End :meth:`run` soon; what was handed out is done or becomes due again."""
@@ -87,20 +90,33 @@ class Dispatcher:
 
     def look(self) -> bool:
         """Hand out what is due now; whether there may be more."""
+        self._here = {name: {one for one in here if not one.done()} for name, here in self._here.items()}
+        for one in claim_left_over(self._parts.engine, limit=BATCH, at=now()):
+            logger.error("content %s is left to people: its workers died", one.id)
+            leave_to_people(self._parts, one, now())
+        self._media()
+        return self._contents()
+
+    def _contents(self) -> bool:
         engine = self._parts.engine
-        told = deliver_due(engine, self._parts.settings, self._client, now)
-        self._here = {one for one in self._here if not one.done()}
-        if len(self._here) >= 2 * self._workers:  # the work of this process, where Prefect is away
+        if self._room(moderate_and_analyze) <= 0:
             return False
-        room = self._workers * BATCHES - in_hand(engine, at=now(), lease=LEASE) // BATCH
-        contents = claim_due(engine, limit=BATCH, at=now(), lease=LEASE) if room > 0 else []
-        if contents:
-            ids = [one.id for one in contents]
+        if in_hand(engine, at=now()) >= self._workers * BATCHES * BATCH:
+            return False
+        ids = [one.id for one in claim_due(engine, limit=BATCH, at=now())]
+        if ids:
             self._hand_out(moderate_and_analyze, {"ids": ids, "count": len(ids)})
-        jobs = hand_out(engine, limit=JOBS_AT_ONCE, at=now())
-        for job in jobs:
+        return len(ids) == BATCH
+
+    def _media(self) -> None:
+        engine = self._parts.engine
+        most = min(self._room(media_job), self._workers * JOBS - handed_out(engine, at=now()))
+        for job in hand_out(engine, limit=most, at=now()) if most > 0 else []:
             self._hand_out(media_job, _named(job))
-        return (bool(contents) and len(contents) == BATCH) or bool(told and jobs)
+
+    def _room(self, what: Task[..., Any]) -> int:
+        """How much more may wait in this process, where Prefect is away."""
+        return 2 * self._workers - len(self._here[what.name])
 
     def _hand_out(self, what: Task[..., Any], arguments: dict[str, Any]) -> None:
         if self._served() and time.monotonic() >= self._prefect_not_before:
@@ -111,7 +127,7 @@ class Dispatcher:
                 logger.warning("Prefect does not take work (%s): it is done here", type(error).__name__)
             else:
                 return
-        self._here.add(self._threads.submit(_logged, what, arguments))
+        self._here[what.name].add(self._threads[what.name].submit(_logged, what, arguments))
 
     def _wait(self) -> None:
         """Until the database tells of something new, or some seconds have passed."""
@@ -126,7 +142,7 @@ class Dispatcher:
         while not self._stop.is_set() and time.monotonic() < until:
             for _ in self._listening.notifies(timeout=0.5, stop_after=1):
                 return
-            if any(one.done() for one in self._here):
+            if any(one.done() for here in self._here.values() for one in here):
                 return
 
     def _deafen(self) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from config.errors import AssayError
 from config.settings import Settings
 from storage.webhooks import SIGNATURE, DueDelivery, claim_deliveries, delivered, failed, nobody_to_tell, sign
 
@@ -16,9 +18,40 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-AT_ONCE = 20
+AT_ONCE = 10
 SECONDS = 5.0
+#: What is due is told at the latest after this.
+POLL_SECONDS = 1.0
 Clock = Callable[[], datetime]
+
+
+class Teller:
+    """Tells the product what is due until it is told to stop; in a thread of its own, since a product that
+    answers slowly must hold up nothing else.
+    """
+
+    def __init__(self, engine: Engine, settings: Settings, clock: Clock) -> None:
+        self._engine, self._settings, self._clock = engine, settings, clock
+        self._stop = threading.Event()
+
+    def run(self) -> None:
+        """Post, wait. What fails is logged, and tried again."""
+        with new_client() as client:
+            while not self._stop.is_set():
+                try:
+                    more = deliver_due(self._engine, self._settings, client, self._clock) == AT_ONCE
+                except AssayError as error:
+                    logger.warning("webhooks wait: %s", error)
+                    more = False
+                except Exception:
+                    logger.exception("telling the product failed, and goes on")
+                    more = False
+                if not more:
+                    self._stop.wait(POLL_SECONDS)
+
+    def stop(self) -> None:
+        """End :meth:`run` soon; what was not told is due again."""
+        self._stop.set()
 
 
 def deliver_due(engine: Engine, settings: Settings, client: httpx.Client, clock: Clock) -> int:

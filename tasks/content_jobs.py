@@ -19,7 +19,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from config.errors import AssayError, InputError
-from storage.media_jobs import PAUSE, StoredJob, fail_job, finish, progress, take_job
+from storage.media_jobs import PAUSE, StoredJob, fail_job, finish, progress, take_job, worn_out
 from tasks.content_tools import tools
 from tasks.content_work import moderate_video, video_failed, work_on
 from tasks.runtime import now
@@ -52,6 +52,9 @@ def media_job(job_id: str, kind: str = "media job", source: str = "") -> dict[st
     job = take_job(parts.engine, UUID(job_id), at=now())
     if job is None:
         return {"job": job_id, "state": "somebody else's, or done"}
+    if worn_out(job):
+        _failed(job, "its worker died at each try", pause=PAUSE, for_good=True)
+        return {"job": job_id, "kind": job.kind, "state": "failed"}
     return do_job(job)
 
 

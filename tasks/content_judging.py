@@ -18,7 +18,7 @@ from tasks.content_models import InUse
 
 #: Words of a text that are pointed at, for each label.
 MOST_SPANS = 5
-#: One decision for each revision of a piece of content and each version that looked, however often.
+#: What the same versions say of the same revision is one decision, however often they look.
 SPACE = uuid.UUID("5f0b9c0e-3f53-4b6f-9a59-6f6c2f7f0a11")
 
 
@@ -88,7 +88,9 @@ def decision_row(
         if keys := seen.images.get(reason["label"]):
             reason["images"] = list(keys)
     return {
-        "id": uuid.uuid5(SPACE, f"{content.id}\n{content.revision}\n{version}\n{seen.version}"),
+        "id": uuid.uuid5(
+            SPACE, f"{content.id}\n{content.revision}\n{version}\n{seen.version}\n{decided.decision}"
+        ),
         "content_id": content.id,
         "content_kind": content.kind,
         "creator_id": content.creator_id,

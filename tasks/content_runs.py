@@ -10,11 +10,11 @@ from typing import Any
 from config.errors import AssayError, InputError, ModelInvalid
 from storage.contents import ask_again, get_contents
 from storage.latest_snapshots import latest_snapshots
-from storage.media_jobs import request_job, take_job
+from storage.media_jobs import LEASE, request_job, take_job
 from storage.predictions import insert_predictions
 from tasks.content_jobs import do_job
 from tasks.content_tools import tools
-from tasks.content_work import frames_job, work_on
+from tasks.content_work import ask_for_frames, work_on
 from tasks.policy import networked
 from tasks.runtime import now
 from tasks.training import Champion
@@ -22,18 +22,22 @@ from tasks.training import Champion
 
 @networked("moderate contents")
 def moderate_contents(ids: list[str], kind: str) -> dict[str, Any]:
-    """Moderate contents of one kind again, by the versions in production; of videos the frames too."""
+    """Moderate contents of one kind again, by the versions in production; of videos the frames too.
+
+    ``decisions`` of the summary are what holds then: of what a person has decided, that.
+    """
     parts, models = tools()
     found = ask_again(parts.engine, ids, now(), kind=kind, moderate=True, analyze=False)
     known = [one.id for one in found]
-    done = work_on(parts, models, known, now(), analyze=False)
-    decisions: dict[str, str] = dict(done.decisions)
+    done = work_on(parts, models, [one.id for one in found if not one.video], now(), analyze=False)
     failed: dict[str, str] = dict(done.failed)
     for one in (each for each in found if each.video):
         try:
-            decisions[one.id] = str(_run(frames_job(one)).get("decision"))
+            _run(ask_for_frames(parts, one, now(), again=True, hold=LEASE))
         except AssayError as error:
             failed[one.id] = error.message
+    holding = get_contents(parts.engine, [name for name in known if name not in failed])
+    decisions = {one.id: one.moderation_status for one in holding}
     return _told(ids, known, failed, f"there is no {kind} of that id", decisions=decisions)
 
 
@@ -62,7 +66,7 @@ def media_work(kind: str, ids: list[str]) -> dict[str, Any]:
             continue
         job = request_job(
             parts.engine, kind, source, content_id=one.id if one else None,
-            creator_id=one.creator_id if one else None, at=now(),
+            creator_id=one.creator_id if one else None, at=now(), hold=LEASE,
         )  # fmt: skip
         try:
             _run(job)

@@ -6,17 +6,17 @@ import logging
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from config.errors import AssayError, InputError
+from config.errors import AssayError, DatabaseUnavailable
 from models.moderation.decide import policy_from_settings
 from storage.contents import StoredContent, fail, get_contents, store_analysis
 from storage.media_jobs import StoredJob, request_job
 from storage.moderation import insert_decisions
 from tasks.content_judging import SPACE, Seen, decision_row, text_scores
 from tasks.content_models import ContentModels
-from tasks.content_pictures import VIDEO, both, look_at_frames, look_at_pictures
+from tasks.content_pictures import IMAGE, VIDEO, both, look_at_frames, look_at_pictures
 from tasks.platform import Platform
 
 logger = logging.getLogger(__name__)
@@ -77,13 +77,40 @@ def work_on(
     done.missing = sorted(set(ids) - {one.id for one in found})
     languages: dict[str, str | None] = {}
     if analyze:
-        _analyze(parts, models, [one for one in found if one.wants_analysis], at, done, languages)
+        wanting = [one for one in found if one.wants_analysis]
+        _apart(wanting, done, lambda some: _analyze(parts, models, some, at, done, languages))
     if moderate:
-        _moderate(parts, models, [one for one in found if one.wants_moderation], at, done, languages)
+        wanting = [one for one in found if one.wants_moderation]
+        for one in wanting:
+            if one.video:
+                ask_for_frames(parts, one, at)
+                done.videos.append(one.id)
+        rest = [one for one in wanting if not one.video]
+        _apart(rest, done, lambda some: _moderate(parts, models, some, at, done, languages))
     for name, problem in done.failed.items():
         for one in fail(parts.engine, [name], problem, at):
             _give_up(parts, models, one, problem, at, done)
     return done
+
+
+def _apart(
+    contents: Sequence[StoredContent], done: Worked, work: Callable[[Sequence[StoredContent]], None]
+) -> None:
+    """Work on all at once, and where that fails on each half: what is at fault costs itself alone."""
+    if not contents:
+        return
+    try:
+        work(contents)
+    except DatabaseUnavailable:
+        raise
+    except Exception as error:
+        if len(contents) > 1:
+            half = len(contents) // 2
+            _apart(contents[:half], done, work)
+            _apart(contents[half:], done, work)
+            return
+        logger.exception("content %s could not be worked on", contents[0].id)
+        done.failed[contents[0].id] = f"{type(error).__name__}: {error}"
 
 
 def _analyze(
@@ -94,8 +121,6 @@ def _analyze(
     done: Worked,
     languages: dict[str, str | None],
 ) -> None:
-    if not contents:
-        return
     analyzer = models.analyzer()
     analyses = analyzer.analyze(
         [one.text or "" for one in contents],
@@ -118,15 +143,10 @@ def _moderate(
     done: Worked,
     languages: Mapping[str, str | None],
 ) -> None:
-    videos = [one for one in contents if one.video]
-    for one in videos:
-        _ask_for_frames(parts, one, at)
-        done.videos.append(one.id)
-    rest = [one for one in contents if not one.video]
     model, imagery = models.current("moderation"), models.current("imagery")
     policy = policy_from_settings(parts.settings)
     rows = []
-    for one, scores in zip(rest, text_scores(model, [one.words for one in rest]), strict=True):
+    for one, scores in zip(contents, text_scores(model, [one.words for one in contents]), strict=True):
         try:
             seen = look_at_pictures(parts, one, imagery)
             rows.append(
@@ -154,10 +174,13 @@ def frames_job(one: StoredContent) -> uuid.UUID:
     return uuid.uuid5(SPACE, f"frames\n{one.id}\n{one.revision}")
 
 
-def _ask_for_frames(parts: Platform, one: StoredContent, at: datetime) -> None:
-    request_job(
+def ask_for_frames(
+    parts: Platform, one: StoredContent, at: datetime, *, again: bool = False, hold: timedelta = timedelta(0)
+) -> uuid.UUID:
+    """Ask for :func:`frames_job`; ``again`` and ``hold`` are those of ``storage.media_jobs.request_job``."""
+    return request_job(
         parts.engine, "moderate-video", one.video or "", content_id=one.id, creator_id=one.creator_id,
-        params={"revision": one.revision}, at=at, id_=frames_job(one),
+        params={"revision": one.revision}, at=at, id_=frames_job(one), again=again, hold=hold,
     )  # fmt: skip
 
 
@@ -216,8 +239,23 @@ def _give_up(
     parts: Platform, models: ContentModels, one: StoredContent, problem: str, at: datetime, done: Worked
 ) -> None:
     """All tries are used up: what nothing could look at is for a person."""
-    logger.error("content %s could not be moderated: %s", one.id, problem)
+    logger.error("content %s is given up: %s", one.id, problem)
+    if not one.wants_moderation:
+        return
     try:
-        done.decisions[one.id] = _decide(parts, models, one, Seen(missing=("image",)), at)
-    except InputError as error:
-        logger.error("content %s cannot be decided at all: %s", one.id, error)
+        seen = Seen(missing=(IMAGE,) if one.images else ())
+        done.decisions[one.id] = _decide(parts, models, one, seen, at)
+    except DatabaseUnavailable:
+        raise
+    except Exception:
+        logger.exception("content %s is left to people", one.id)
+        done.decisions[one.id] = leave_to_people(parts, one, at)
+
+
+def leave_to_people(parts: Platform, one: StoredContent, at: datetime) -> str:
+    """Decide that a person decides, without any model: for what models fail at. Raises DatabaseUnavailable."""
+    missing = [*((IMAGE,) if one.images else ()), *((VIDEO,) if one.video else ())]
+    policy, seen = policy_from_settings(parts.settings), Seen(missing=missing)
+    row = decision_row(one, None, None, policy, at, language=None, seen=seen)
+    insert_decisions(parts.engine, [row], settings=parts.settings)
+    return str(row["decision"])

@@ -37,22 +37,31 @@ def main() -> int:
         logging.getLogger(name).setLevel(logging.WARNING)
     # after the environment is set: Prefect reads it when it is imported
     from tasks.content_dispatch import Dispatcher
+    from tasks.content_hooks import Teller
     from tasks.content_jobs import media_job, moderate_and_analyze
     from tasks.content_tools import close_tools
     from tasks.platform import Platform
+    from tasks.runtime import now
 
     alive = settings.home / ALIVE
     alive.parent.mkdir(parents=True, exist_ok=True)
     parts = Platform(settings)
     served = threading.Event()
     dispatcher = Dispatcher(parts, settings.content_workers, alive.touch, served.is_set)
-    thread = threading.Thread(target=dispatcher.run, name="dispatcher", daemon=True)
-    thread.start()
+    teller = Teller(parts.engine, settings, now)
+    threads = [
+        threading.Thread(target=dispatcher.run, name="dispatcher", daemon=True),
+        threading.Thread(target=teller.run, name="teller", daemon=True),
+    ]
+    for thread in threads:
+        thread.start()
     try:
         asyncio.run(_serve([moderate_and_analyze, media_job], settings.content_workers, served))
     finally:
         dispatcher.stop()
-        thread.join(timeout=5.0)
+        teller.stop()
+        for thread in threads:
+            thread.join(timeout=5.0)
         parts.close()
         close_tools()
     return 0
@@ -61,33 +70,39 @@ def main() -> int:
 async def _serve(tasks: list[Any], limit: int, served: threading.Event) -> None:
     """Do what Prefect hands to this worker; started anew when Prefect was away. Ends at SIGTERM or SIGINT.
 
-    ``served`` is set while this worker takes work from Prefect.
+    Each task has ``limit`` places of its own: nobody's comment waits for somebody's film. ``served`` is set
+    while this worker takes work from Prefect.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    taking: set[str] = set()
 
-    async def serving() -> None:
+    async def serving(task: Any) -> None:
         from prefect.task_worker import TaskWorker
 
         while not stop.is_set():
             try:
-                worker = TaskWorker(*tasks, limit=limit)
+                worker = TaskWorker(task, limit=limit)
                 # its own handling of SIGTERM would end the process in the middle of our work
                 async with worker:
-                    served.set()
+                    taking.add(task.name)
+                    if len(taking) == len(tasks):
+                        served.set()
                     await worker._subscribe_to_task_scheduling()  # type: ignore[no-untyped-call]
             except Exception as error:  # noqa: BLE001 - Prefect is away: work goes on without it
                 logger.warning("Prefect gives no work (%s); the dispatcher does it", type(error).__name__)
             finally:
+                taking.discard(task.name)
                 served.clear()
             await asyncio.sleep(RESTART_SECONDS)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    running = asyncio.create_task(serving())
+    running = [asyncio.create_task(serving(one)) for one in tasks]
     await stop.wait()
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+    for one in running:
+        one.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
 
 
 def alive_since(home: Path, since: float) -> bool:

@@ -16,6 +16,7 @@ from sqlalchemy import Engine, text
 from config.errors import InputError
 from config.settings import Settings
 from storage.contents import (
+    LEASE,
     TRIES,
     ask_again,
     claim_due,
@@ -43,7 +44,7 @@ from storage.webhooks import TRIES as POSTS
 from storage.webhooks import claim_deliveries, delivered, failed, nobody_to_tell, sign
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
-LEASE = timedelta(minutes=2)
+JOB_LEASE = timedelta(minutes=2)
 
 
 def post(name: str, **changes: Any) -> dict[str, Any]:
@@ -199,7 +200,7 @@ def test_the_job_of_a_dead_worker_is_handed_out_again_and_its_late_result_is_nob
     assert hand_out(engine, limit=9, at=AT) == [], "it was handed out a moment ago"
     slow = take_job(engine, name, at=AT)
     assert slow is not None
-    later = AT + LEASE + timedelta(seconds=5)
+    later = AT + JOB_LEASE + timedelta(seconds=5)
     assert [one.id for one in hand_out(engine, limit=9, at=later)] == [name]
     quick = take_job(engine, name, at=later)
     assert quick is not None

@@ -8,6 +8,9 @@ import pytest
 
 from config.settings import Settings
 from tasks.platform import Platform
+from tests.content_world import models, parts, shared
+
+__all__ = ["models", "parts", "shared"]
 
 
 @pytest.fixture

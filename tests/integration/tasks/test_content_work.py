@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -16,8 +15,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import Engine, text
 
-from config.errors import RegistryUnavailable, StoreUnavailable
-from config.settings import Settings
+from config.errors import StoreUnavailable
 from demo.content_pictures import draw, film
 from models.family import get_family
 from storage.contents import claim_due, get_content, put_contents
@@ -27,7 +25,7 @@ from storage.moderation import get_decision, history
 from storage.moderation_images import read_image
 from storage.objects import open_store
 from storage.webhooks import SIGNATURE, sign
-from tasks import content_jobs, content_pictures, content_tools
+from tasks import content_jobs, content_pictures
 from tasks.content_dispatch import Dispatcher
 from tasks.content_hooks import deliver_due, new_client
 from tasks.content_models import ContentModels, InUse
@@ -35,70 +33,8 @@ from tasks.content_runs import analyze_contents, media_work, moderate_contents
 from tasks.content_work import frames_job, work_on
 from tasks.platform import Platform
 from tests.content_models import NEUTRAL, SPAM, content_files, content_predictor
+from tests.content_world import AT, publish
 from tests.imagery_world import tiny_imagery_model
-
-AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
-
-
-@dataclass
-class Version:
-    version: str
-    family: str = "moderation"
-
-
-@dataclass
-class FakeRegistry:
-    """Stands in for MLflow: what is in production, or that it is away. The models are real ones."""
-
-    production_of: dict[str, tuple[str, Any]] = field(default_factory=dict)
-    away: bool = False
-    folders: Path = Path()
-
-    def production(self, family: str) -> Version | None:
-        if self.away:
-            raise RegistryUnavailable("MLflow does not answer.")
-        found = self.production_of.get(family)
-        return Version(found[0], family) if found else None
-
-    def load(self, family: str, version: str) -> Any:
-        return type("Loaded", (), {"predictor": self.production_of[family][1], "version": Version(version)})()
-
-    def folder(self, version: Version) -> Path:
-        return self.folders / version.family / version.version
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-
-@pytest.fixture
-def parts(settings: Settings, engine: Engine, tmp_path: Path) -> Iterator[Platform]:
-    made = Platform(settings)
-    made.__dict__["registry"] = FakeRegistry(
-        {
-            "moderation": ("3", content_predictor("moderation")),
-            "sentiment": ("2", content_predictor("sentiment")),
-        },
-        folders=tmp_path / "models",
-    )
-    yield made
-    made.engine.dispose()
-
-
-@pytest.fixture
-def models(parts: Platform, tmp_path: Path) -> ContentModels:
-    return ContentModels(parts, tmp_path / "notes", clock=iter(range(10**6)).__next__)
-
-
-@pytest.fixture
-def shared(parts: Platform, models: ContentModels, monkeypatch: pytest.MonkeyPatch) -> Platform:
-    """The tasks' own parts are these."""
-    monkeypatch.setattr(content_tools, "_made", [(parts, models)])
-    return parts
-
-
-def publish(parts: Platform, *rows: dict[str, Any]) -> list[str]:
-    put_contents(parts.engine, [{"kind": "post", "creator_id": "ana", **row} for row in rows], AT)
-    return [one.id for one in claim_due(parts.engine, limit=100, at=AT)]
 
 
 def test_posts_are_moderated_and_analyzed_with_the_versions_that_did_it(
@@ -182,7 +118,7 @@ def test_a_store_that_is_away_costs_the_contents_with_pictures_a_pause_and_nothi
     done = work_on(parts, models, ids, AT)
     assert done.failed == {"with": "The store does not answer."}
     assert done.decisions == {"without": "approved"}
-    assert claim_due(parts.engine, limit=9, at=AT + timedelta(seconds=59), lease=timedelta(minutes=2)) == []
+    assert claim_due(parts.engine, limit=9, at=AT + timedelta(seconds=59)) == []
 
 
 def test_a_video_waits_for_its_frames_and_the_worst_of_words_and_frames_decides(

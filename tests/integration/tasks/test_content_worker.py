@@ -91,11 +91,14 @@ def test_what_is_published_becomes_a_run_in_prefect_and_its_end_is_quick(
         wait(lambda: alive_since(of_worker.home, 0.0), log)
         wait(lambda: "Subscribing to runs" in log.read_text(), log)
         publish(engine, "c1", "c2")
+        job = request_job(engine, "captions", "missing.wav", at=datetime.now(UTC))
         wait(lambda: settled(engine, "c1", "c2"), log)
+        wait(lambda: (get_job(engine, job) or _no_job()).error is not None, log)
         found = get_content(engine, "c1")
         assert found is not None
         assert found.moderation_status == "review_required", "there is no model: a person decides"
-        wait(lambda: any("moderate and analyze" in run.name for run in prefect_client.read_task_runs()), log)
+        for name in ("moderate and analyze 2 contents", "captions of missing.wav"):
+            wait(lambda name=name: any(name == run.name for run in prefect_client.read_task_runs()), log)
         process.send_signal(signal.SIGTERM)
         assert process.wait(15) == 0
 

@@ -1,0 +1,83 @@
+"""Content in a database, and models in production without MLflow: for tests of the work on content."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from config.errors import RegistryUnavailable
+from config.settings import Settings
+from storage.contents import claim_due, put_contents
+from tasks import content_tools
+from tasks.content_models import ContentModels
+from tasks.platform import Platform
+from tests.content_models import content_predictor
+
+AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+@dataclass
+class Version:
+    version: str
+    family: str = "moderation"
+
+
+@dataclass
+class FakeRegistry:
+    """Stands in for MLflow: what is in production, or that it is away. The models are real ones."""
+
+    production_of: dict[str, tuple[str, Any]] = field(default_factory=dict)
+    away: bool = False
+    folders: Path = Path()
+
+    def production(self, family: str) -> Version | None:
+        if self.away:
+            raise RegistryUnavailable("MLflow does not answer.")
+        found = self.production_of.get(family)
+        return Version(found[0], family) if found else None
+
+    def load(self, family: str, version: str) -> Any:
+        return type("Loaded", (), {"predictor": self.production_of[family][1], "version": Version(version)})()
+
+    def folder(self, version: Version) -> Path:
+        return self.folders / version.family / version.version
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+@pytest.fixture
+def parts(settings: Settings, engine: Engine, tmp_path: Path) -> Iterator[Platform]:
+    made = Platform(settings)
+    made.__dict__["registry"] = FakeRegistry(
+        {
+            "moderation": ("3", content_predictor("moderation")),
+            "sentiment": ("2", content_predictor("sentiment")),
+        },
+        folders=tmp_path / "models",
+    )
+    yield made
+    made.engine.dispose()
+
+
+@pytest.fixture
+def models(parts: Platform, tmp_path: Path) -> ContentModels:
+    return ContentModels(parts, tmp_path / "notes", clock=iter(range(10**6)).__next__)
+
+
+@pytest.fixture
+def shared(parts: Platform, models: ContentModels, monkeypatch: pytest.MonkeyPatch) -> Platform:
+    """The tasks' own parts are these."""
+    monkeypatch.setattr(content_tools, "_made", [(parts, models)])
+    return parts
+
+
+def publish(parts: Platform, *rows: dict[str, Any]) -> list[str]:
+    put_contents(parts.engine, [{"kind": "post", "creator_id": "ana", **row} for row in rows], AT)
+    return [one.id for one in claim_due(parts.engine, limit=100, at=AT)]

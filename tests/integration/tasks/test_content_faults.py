@@ -1,0 +1,337 @@
+"""What goes wrong with one content, one worker or the product costs that alone, and nobody is overruled."""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from pydantic import SecretStr
+
+from config.errors import StoreUnavailable
+from demo.content_pictures import film
+from storage.contents import StoredContent, ask_again, claim_due, get_content, in_hand, put_contents
+from storage.media_jobs import RETRIES, get_job, hand_out, jobs_of, request_job, take_job
+from storage.moderation import appeal, history, insert_decisions, review
+from storage.objects import open_store
+from tasks import content_jobs, content_pictures
+from tasks.content_dispatch import Dispatcher
+from tasks.content_hooks import Teller
+from tasks.content_models import ContentModels
+from tasks.content_runs import media_work, moderate_contents
+from tasks.content_work import work_on
+from tasks.platform import Platform
+from tasks.runtime import now
+from tests.content_models import NEUTRAL, SPAM, content_predictor
+from tests.content_world import AT, publish
+from tests.imagery_world import tiny_imagery_model
+
+HOUR = timedelta(hours=1)
+
+
+def content(parts: Platform, name: str) -> StoredContent:
+    found = get_content(parts.engine, name)
+    assert found is not None
+    return found
+
+
+def in_production(parts: Platform, family: str, version: str) -> None:
+    model = tiny_imagery_model() if family == "imagery" else content_predictor(family)
+    parts.registry.production_of[family] = (version, model)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("version", ["3", "4"])
+def test_what_a_person_decided_holds_when_it_is_moderated_again_by_hand(
+    shared: Platform, models: ContentModels, version: str
+) -> None:
+    work_on(shared, models, publish(shared, {"id": "p", "text": SPAM}), AT)
+    (first,) = history(shared.engine, "p")
+    review(shared.engine, first.id, decision="approved", labels=[], reviewer="eva", at=AT)
+    in_production(shared, "moderation", version)
+
+    done = moderate_contents.fn(["p"], "post")
+
+    assert done["decisions"] == {"p": "approved"}
+    assert (content(shared, "p").moderation_status, content(shared, "p").is_flagged) == ("approved", False)
+    assert not content(shared, "p").wants_moderation
+    assert [one.open for one in history(shared.engine, "p")] == [False] * len(history(shared.engine, "p"))
+
+
+def test_an_appeal_is_answered_by_a_person_even_if_a_model_looks_again(
+    shared: Platform, models: ContentModels
+) -> None:
+    work_on(shared, models, publish(shared, {"id": "p", "text": SPAM}), AT)
+    (first,) = history(shared.engine, "p")
+    appeal(shared.engine, first.id, appellant_id="ana", text="It is a song.", at=AT)
+    in_production(shared, "moderation", "4")
+    moderate_contents.fn(["p"], "post")
+
+    review(shared.engine, first.id, decision="approved", labels=[], reviewer="eva", at=AT)
+
+    assert content(shared, "p").moderation_status == "approved"
+
+
+def test_a_review_of_an_older_text_says_nothing_about_the_present_one(
+    shared: Platform, models: ContentModels
+) -> None:
+    work_on(shared, models, publish(shared, {"id": "p", "text": NEUTRAL}), AT)
+    (first,) = history(shared.engine, "p")
+    put_contents(shared.engine, [{"id": "p", "kind": "post", "creator_id": "ana", "text": SPAM}], AT)
+
+    review(shared.engine, first.id, decision="approved", labels=[], reviewer="eva", at=AT)
+
+    assert content(shared, "p").moderation_status == "pending"
+    work_on(shared, models, ["p"], AT)
+    assert content(shared, "p").moderation_status == "rejected"
+
+
+def test_a_text_that_changed_after_a_review_is_the_models_again(
+    shared: Platform, models: ContentModels
+) -> None:
+    work_on(shared, models, publish(shared, {"id": "p", "text": NEUTRAL}), AT)
+    (first,) = history(shared.engine, "p")
+    review(shared.engine, first.id, decision="approved", labels=[], reviewer="eva", at=AT)
+    put_contents(shared.engine, [{"id": "p", "kind": "post", "creator_id": "ana", "text": SPAM}], AT)
+    work_on(shared, models, ["p"], AT)
+    assert content(shared, "p").moderation_status == "rejected"
+
+
+def test_a_video_is_moderated_again_by_hand_with_its_frames(shared: Platform, models: ContentModels) -> None:
+    in_production(shared, "imagery", "7")
+    open_store(shared.settings, shared.settings.media_bucket).put("film.mp4", film(3))
+    publish(shared, {"id": "v", "kind": "video", "text": SPAM, "video": "film.mp4"})
+    work_on(shared, models, ["v"], AT)
+    (job,) = jobs_of(shared.engine, "v")
+    content_jobs.media_job.fn(str(job.id))
+    in_production(shared, "imagery", "8")
+
+    done = moderate_contents.fn(["v"], "video")
+
+    assert (done["failed"], done["decisions"]) == ({}, {"v": "rejected"})
+    assert not content(shared, "v").wants_moderation
+    assert {one.image_version for one in history(shared.engine, "v")} == {"7", "8"}
+    assert len(jobs_of(shared.engine, "v")) == 1
+
+
+def test_a_picture_that_has_come_meanwhile_is_a_decision_of_its_own(
+    shared: Platform, models: ContentModels
+) -> None:
+    in_production(shared, "imagery", "7")
+    publish(shared, {"id": "p", "text": NEUTRAL, "images": ["late.png"]})
+    work_on(shared, models, ["p"], AT)
+    assert content(shared, "p").moderation_status == "review_required"
+    buffer = io.BytesIO()
+    Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(buffer, "PNG")
+    open_store(shared.settings, shared.settings.media_bucket).put("late.png", buffer.getvalue())
+
+    done = moderate_contents.fn(["p"], "post")
+
+    found = history(shared.engine, "p")
+    assert len(found) == 2
+    assert done["decisions"] == {"p": content(shared, "p").moderation_status}
+    assert content(shared, "p").moderation_status in {one.decision for one in found} - {"review_required"}
+
+
+def test_one_text_that_a_model_fails_at_costs_itself_alone_and_ends_with_people(
+    shared: Platform, models: ContentModels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predictor = content_predictor("moderation")
+    real = type(predictor).score
+
+    def score(self: Any, texts: Any) -> Any:
+        if "poison" in texts:
+            raise ValueError("boom")
+        return real(self, texts)
+
+    monkeypatch.setattr(type(predictor), "score", score)
+    rows = [{"id": f"p{number}", "text": NEUTRAL} for number in range(5)]
+    publish(shared, *rows, {"id": "bad", "text": "poison"})
+
+    done = work_on(shared, models, [*(row["id"] for row in rows), "bad"], AT)
+
+    assert done.failed == {"bad": "ValueError: boom"}
+    assert {content(shared, row["id"]).moderation_status for row in rows} == {"approved"}
+    at = AT
+    for _ in range(4):
+        at += HOUR
+        work_on(shared, models, [one.id for one in claim_due(shared.engine, limit=9, at=at)], at)
+    assert content(shared, "bad").moderation_status == "review_required"
+    (decision,) = history(shared.engine, "bad")
+    assert decision.open
+
+
+def test_what_failed_is_due_again_after_a_minute(
+    shared: Platform, models: ContentModels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any, **__: Any) -> Any:
+        raise StoreUnavailable("The store does not answer.")
+
+    monkeypatch.setattr(content_pictures, "open_store", away)
+    work_on(shared, models, publish(shared, {"id": "p", "text": NEUTRAL, "images": ["a.png"]}), AT)
+    assert claim_due(shared.engine, limit=9, at=AT + timedelta(seconds=59)) == []
+    assert [one.id for one in claim_due(shared.engine, limit=9, at=AT + timedelta(seconds=61))] == ["p"]
+
+
+def test_a_job_that_kills_each_of_its_workers_is_given_up(shared: Platform) -> None:
+    job = request_job(shared.engine, "captions", "x.mp4", at=AT)
+    at = now() - 20 * HOUR
+    for _ in range(RETRIES + 1):  # each of them dies
+        at += HOUR
+        assert [one.id for one in hand_out(shared.engine, limit=5, at=at)] == [job]
+        assert take_job(shared.engine, job, at=at) is not None
+
+    assert content_jobs.media_job.fn(str(job))["state"] == "failed"
+
+    found = get_job(shared.engine, job)
+    assert found is not None
+    assert (found.state, found.error) == ("failed", "its worker died at each try")
+    assert hand_out(shared.engine, limit=5, at=now() + HOUR) == []
+
+
+@contextmanager
+def dispatching(parts: Platform) -> Iterator[None]:
+    own = Platform(parts.settings)
+    dispatcher = Dispatcher(own, 1, lambda: None, lambda: False)
+    thread = threading.Thread(target=dispatcher.run)
+    thread.start()
+    try:
+        yield
+    finally:
+        dispatcher.stop()
+        thread.join(10)
+        own.close()
+
+
+def until(done: Callable[[], bool], seconds: float = 15.0) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if done():
+            return True
+        time.sleep(0.05)
+    return done()
+
+
+def test_content_over_which_each_worker_died_ends_with_people_and_a_video_in_hand_does_not(
+    shared: Platform, models: ContentModels
+) -> None:
+    publish(shared, {"id": "p", "text": NEUTRAL}, {"id": "v", "kind": "video", "video": "film.mp4"})
+    work_on(shared, models, ["v"], AT)
+    at = AT
+    for _ in range(4):
+        at += HOUR
+        claim_due(shared.engine, limit=9, at=at)
+    (job,) = jobs_of(shared.engine, "v")
+    assert take_job(shared.engine, job.id, at=now()) is not None
+
+    with dispatching(shared):
+        assert until(lambda: not content(shared, "p").wants_moderation)
+
+    assert content(shared, "p").moderation_status == "review_required"
+    assert content(shared, "v").moderation_status == "pending"
+
+
+def test_videos_that_wait_for_their_frames_hold_no_texts_back(shared: Platform, models: ContentModels) -> None:
+    rows = [{"id": f"v{number}", "kind": "video", "video": "film.mp4"} for number in range(9)]
+    publish(shared, *rows)
+    assert in_hand(shared.engine, at=AT) == 9
+    work_on(shared, models, [row["id"] for row in rows], AT)
+    assert in_hand(shared.engine, at=AT) == 0
+
+
+def test_a_long_film_holds_no_comment_back(shared: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, over = threading.Event(), threading.Event()
+
+    def long(*_: Any) -> dict[str, Any]:
+        begun.set()
+        over.wait(60)
+        return {}
+
+    monkeypatch.setattr(content_jobs, "_result", long)
+    for _ in range(5):
+        request_job(shared.engine, "captions", "film.mp4", at=now())
+    with dispatching(shared):
+        try:
+            assert begun.wait(20)
+            put_contents(shared.engine, [{"id": "p", "kind": "comment", "text": NEUTRAL}], now())
+            assert until(lambda: not content(shared, "p").wants_moderation)
+        finally:
+            over.set()
+
+
+def test_a_job_that_somebody_does_by_hand_is_not_handed_out_too(
+    shared: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handed: list[Any] = []
+
+    def look(job: Any, tell: Any) -> dict[str, Any]:
+        handed.extend(hand_out(shared.engine, limit=5, at=now()))
+        return {}
+
+    monkeypatch.setattr(content_jobs, "_result", look)
+    real = content_jobs.take_job
+    monkeypatch.setattr("tasks.content_runs.take_job", lambda *a, **k: (look(None, None), real(*a, **k))[1])
+    assert media_work.fn("captions", ["film.mp4"])["failed"] == {}
+    assert handed == []
+
+
+def test_a_product_that_hangs_is_told_by_a_thread_of_its_own_and_holds_nothing_up(
+    shared: Platform, models: ContentModels
+) -> None:
+    asked, over = threading.Event(), threading.Event()
+
+    class Hanging(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked.set()
+            over.wait(30)
+
+        def log_message(self, *_: Any) -> None:
+            """Quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hanging)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    settings = shared.settings.model_copy(
+        update={
+            "content_webhook_url": f"http://127.0.0.1:{server.server_port}/",
+            "content_webhook_secret": SecretStr("a secret of the two"),
+        }
+    )
+    work_on(shared, models, publish(shared, {"id": "old", "text": NEUTRAL}), AT)
+    teller = Teller(shared.engine, settings, lambda: datetime.now(UTC))
+    thread = threading.Thread(target=teller.run)
+    thread.start()
+    try:
+        assert asked.wait(10)
+        with dispatching(shared):
+            put_contents(shared.engine, [{"id": "p", "kind": "comment", "text": NEUTRAL}], now())
+            assert until(lambda: not content(shared, "p").wants_moderation, seconds=4.0)
+    finally:
+        teller.stop()
+        over.set()
+        server.shutdown()
+        server.server_close()
+        thread.join(20)
+
+
+def test_a_decision_stored_while_a_person_reviews_waits_for_the_verdict(
+    shared: Platform, models: ContentModels
+) -> None:
+    work_on(shared, models, publish(shared, {"id": "p", "text": SPAM}), AT)
+    (first,) = history(shared.engine, "p")
+    row = {
+        "content_id": "p", "content_kind": "post", "creator_id": "ana", "at": AT, "decision": "flagged",
+        "scores": {}, "reasons": [], "uncertainty": 0.5, "received_at": AT, "revision": 1, "version": "4",
+        "id": "0c5f9d3e-0000-4000-8000-000000000001",
+    }  # fmt: skip
+    ask_again(shared.engine, ["p"], AT, moderate=True, analyze=False)
+    review(shared.engine, first.id, decision="approved", labels=[], reviewer="eva", at=AT)
+    insert_decisions(shared.engine, [row])
+    assert content(shared, "p").moderation_status == "approved"
+    assert not any(one.open for one in history(shared.engine, "p"))
