@@ -17,6 +17,7 @@
     │   ├── VersionNotFound
     │   ├── VersionCorrupt         bytes do not have the SHA-256 that the manifest states
     │   ├── VersionErased          a person in it was forgotten, so that its rows are gone
+    │   ├── VersionRetired         retention deleted its rows
     │   └── VersionConflict        another content is already published under that name
     ├── DatabaseError
     │   └── DatabaseUnavailable
@@ -27,7 +28,8 @@
     │   ├── GateFailed
     │   └── RegistryUnavailable
     ├── FlowError                  Prefect: unknown deployment, refused parameters
-    │   └── FlowUnavailable
+    │   ├── FlowUnavailable
+    │   └── ClusterUnavailable     the Dask scheduler does not answer, or has no workers
     ├── BackupCorrupt              a backup's index or a blob is missing or was altered
     └── PlatformError              the embedded stack: taken port, second `up`, broken data folder
 
@@ -119,6 +121,10 @@ class VersionErased(DatasetError):
     """A person in that revision was forgotten: its rows are gone, and a later revision has the others."""
 
 
+class VersionRetired(DatasetError):
+    """Retention deleted the rows of that version: it was old, and nothing needed them."""
+
+
 class VersionConflict(DatasetError):
     """That version is already published with another content."""
 
@@ -161,6 +167,10 @@ class FlowError(AssayError):
 
 class FlowUnavailable(FlowError):
     """Prefect could not be reached."""
+
+
+class ClusterUnavailable(FlowError):
+    """The Dask cluster that a flow's parts run on could not be reached, or lost its workers."""
 
 
 class BackupCorrupt(AssayError):

@@ -17,6 +17,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic import SecretStr
 from pydantic_core import PydanticUndefined
 
+from config.parts.base import Part
 from config.settings import Settings
 
 _HEADING = """\
@@ -76,13 +77,15 @@ def env_example() -> str:
 
 
 def _sections() -> dict[str, str]:
-    """Field -> the heading comment above it in the class."""
-    found, section = {}, ""
-    for line in inspect.getsource(Settings).splitlines():
-        if heading := re.match(r"    # -- (.+?) -+$", line):
-            section = heading[1]
-        elif field := re.match(r"    (\w+): .*", line):
-            found[field[1]] = section
+    """Field -> the heading comment above it in its part of the class."""
+    found = {}
+    for part in Settings.__mro__:
+        section = ""
+        for line in inspect.getsource(part).splitlines() if issubclass(part, Part) else ():
+            if heading := re.match(r"    # -- (.+?) -+$", line):
+                section = heading[1]
+            elif field := re.match(r"    (\w+): .*", line):
+                found[field[1]] = section
     return found
 
 

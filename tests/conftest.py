@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
-import socket
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,11 +12,20 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from psycopg import sql
 from sqlalchemy import Engine
 
 from config.settings import Settings, load_settings
+from local.ports import free_port
 from local.postgres import PostgresCluster
+
+# Whose machine is busy says nothing about the code. The rest (fixed seeds in CI) stays as Hypothesis finds it.
+hypothesis_settings.register_profile(
+    "assay", hypothesis_settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("assay")
 
 USER, PASSWORD = "assay", "a test's password"
 TEMPLATE = "template_migrated"
@@ -58,13 +66,6 @@ class PostgresServer:
 
     def drop_database(self, name: str) -> None:
         self.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
-
-
-def free_port() -> int:
-    """A port that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from config.parts.base import Part
 from config.reference import env_example, rows
 from config.settings import Settings, load_settings
 
@@ -19,6 +20,11 @@ def test_every_setting_is_described_typed_and_in_a_section() -> None:
     assert [row.name.lower() for row in found] == list(Settings.model_fields)
     assert all(row.description and row.type and row.section for row in found)
     assert not any("typing" in row.type or "class" in row.type for row in found)
+
+
+def test_no_setting_is_in_two_parts() -> None:
+    parts = [part for part in Settings.__mro__ if issubclass(part, Part) and part not in (Part, Settings)]
+    assert sum(len(part.model_fields) for part in parts) == len(Settings.model_fields)
 
 
 def test_no_secret_has_a_default() -> None:

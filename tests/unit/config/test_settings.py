@@ -69,6 +69,28 @@ def test_thresholds_may_be_written_with_underscores(monkeypatch: pytest.MonkeyPa
     assert load_settings().viral_thresholds == (50_000, 500_000, 2_000_000)
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "values"),
+    [
+        ("CTR_BANDS", "0.1, 0.2 ,0.3", (0.1, 0.2, 0.3)),
+        ("RECOMMENDATION_MIX", " 0.5,0.25 , 0.25", (0.5, 0.25, 0.25)),
+        ("FACE_CLASSES", "Soft , Warm tones", ("Soft", "Warm tones")),
+        ("ANALYSIS_LANGUAGES", "EN, de,,", ("en", "de")),
+    ],
+)
+def test_a_list_is_written_with_commas(
+    name: str, text: str, values: tuple[object, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, text)
+    assert getattr(load_settings(), name.lower()) == values
+
+
+def test_an_empty_part_of_a_list_is_refused_by_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CTR_BANDS", "0.1,,0.3")
+    with pytest.raises(SettingsError, match=r"CTR_BANDS\.1"):
+        load_settings()
+
+
 def test_all_that_is_wrong_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DB_PORT", "many")
     monkeypatch.setenv("LOG_LEVEL", "LOUD")
