@@ -18,6 +18,7 @@ import pyarrow as pa
 from config.errors import InputError
 from config.settings import Settings
 from models.candidates import CandidateFacts, Verdict
+from models.monitoring.contract import Watch
 from models.streams import RowStream
 
 #: name -> module that holds ``FAMILY: Family``. Imported only when it is asked for.
@@ -170,8 +171,11 @@ class Family:
         returning: the entities of the training rows are asked about again on purpose, as where the question is
             what they do next.
         veiled: pictures are shown blurred until somebody asks to see them.
+        spreads: ``fit`` takes one more argument, ``machines`` (:class:`models.machines.Machines`): where what
+            grows with the rows is done.
         assets: settings -> {name: path or object key} of files that the options need; they are read where I/O
             is allowed, and put into the options' field ``assets`` as {name: bytes}.
+        watch: what the monitor looks at (``models/<family>/watching.py``).
     """
 
     name: str
@@ -208,7 +212,9 @@ class Family:
     loss: str = "log loss"
     returning: bool = False
     veiled: bool = False
+    spreads: bool = False
     assets: Callable[[Settings], Mapping[str, str]] | None = None
+    watch: Watch | None = None
 
 
 def get_family(name: str) -> Family:

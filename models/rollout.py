@@ -30,6 +30,13 @@ def in_rollout(flag: str, user_id: str, percent: float) -> bool:
     return bucket(flag, user_id) < round(percent * BUCKETS / 100)
 
 
+def in_trial(rollout: int, identity: str, share: float) -> bool:
+    """Whether the question about ``identity`` is among the ``share`` (0 to 1) of a version that is tried in the
+    rollout of that number: the same ones for as long as it runs, wherever they are asked.
+    """
+    return share >= 1 or in_rollout(f"rollout-{rollout}", identity, share * 100)
+
+
 @dataclass(frozen=True, slots=True)
 class Flags:
     """The state of every flag at one moment."""

@@ -12,6 +12,8 @@ from models.prose import bounded, letters
 from models.sentiment.lexicon import LexiconSentiment, answer, score
 
 NO_MODEL = "no model"
+#: Families that answer for a part of it.
+FAMILIES = ("sentiment", "topics", "entities")
 #: Names of one text that are listed.
 _MOST_ENTITIES = 50
 
@@ -105,30 +107,45 @@ class Analyzer:
             return []
         whole = [bounded(text, titles[row] if titles is not None else None) for row, text in enumerate(texts)]
         languages = self.finder.find(whole)
-        feelings = self._feelings(whole)
-        about = self._about(whole)
-        names = self._entities.entities(whole)
+        by_family = zip(*(self._said(family, whole) for family in FAMILIES), strict=True)
         answers = []
-        for row, text in enumerate(whole):
+        for row, (text, said) in enumerate(zip(whole, by_family, strict=True)):
             language, shares = languages[row]
             given = (tags[row] if tags is not None else None) or ()
             seen = (visual[row] if visual is not None else None) or ()
             answers.append(
                 {
                     "tags": tags_of(text, given=given, visual=seen, language=language),
-                    "categories": [each["name"] for each in about[row]["categories"]],
-                    "sentiment": feelings[row]["label"],
-                    "sentiment_score": feelings[row]["score"],
                     "language": language,
                     "languages": shares,
-                    "topics": [each["name"] for each in about[row]["topics"]],
-                    "entities": names[row][:_MOST_ENTITIES],
-                    "category_scores": _scores(about[row]["categories"]),
-                    "topic_scores": _scores(about[row]["topics"]),
+                    **{name: value for part in said for name, value in part.items()},
                     "parts": self.parts,
                 }
             )
         return answers
+
+    def part(
+        self, family: str, texts: Sequence[str], titles: Sequence[str | None] | None = None
+    ) -> list[dict[str, Any]]:
+        """Of the analysis of each text what one family (of ``FAMILIES``) answers, the same as in the whole."""
+        whole = [bounded(text, titles[row] if titles is not None else None) for row, text in enumerate(texts)]
+        return self._said(family, whole)
+
+    def _said(self, family: str, texts: Sequence[str]) -> list[dict[str, Any]]:
+        if family == "sentiment":
+            feelings = self._feelings(texts)
+            return [{"sentiment": one["label"], "sentiment_score": one["score"]} for one in feelings]
+        if family == "topics":
+            return [
+                {
+                    "categories": [each["name"] for each in one["categories"]],
+                    "topics": [each["name"] for each in one["topics"]],
+                    "category_scores": _scores(one["categories"]),
+                    "topic_scores": _scores(one["topics"]),
+                }
+                for one in self._about(texts)
+            ]
+        return [{"entities": names[:_MOST_ENTITIES]} for names in self._entities.entities(texts)]
 
     def _feelings(self, texts: Sequence[str]) -> list[dict[str, Any]]:
         """Label and score of each text; of texts without a word emojis alone tell."""

@@ -12,6 +12,7 @@ from models.ctr.predictor import load
 from models.ctr.schema import EXAMPLE_SCHEMA
 from models.ctr.split import cut_rows, training_rows
 from models.ctr.training import fit
+from models.ctr.watching import WATCH
 from models.family import Family
 
 FAMILY = Family(
@@ -41,4 +42,6 @@ FAMILY = Family(
     check=check,
     correct=correct,
     person="creator_id",
+    spreads=True,
+    watch=WATCH,
 )

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from config.errors import ModelInvalid
+from models.acceptance import check_answers
 from models.ctr.options import CtrOptions
 from models.ctr.schema import INPUT_SCHEMA
 
@@ -42,13 +42,7 @@ def check(answers: Sequence[Mapping[str, Any]], options: CtrOptions) -> None:
     Raises:
         ModelInvalid: the message names the first one that is not, and why.
     """
-    expected = probe(options).num_rows
-    if len(answers) != expected:
-        raise ModelInvalid(f"The model gave {len(answers)} answers to {expected} questions.")
-    for number, found in enumerate(answers):
-        reason = _fault(found, options)
-        if reason:
-            raise ModelInvalid(f"The model's answer to probe {number} is not possible: {reason}.")
+    check_answers(answers, probe(options).num_rows, lambda found: _fault(found, options))
 
 
 def _past(impressions: int, clicks: int) -> dict[str, int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,12 +29,11 @@ from models.ctr.spread import PRIOR_PHI, PRIOR_RATE, Spread, fit_spread, sigmoid
 from models.ctr.text import FIELDS, TextScores
 from models.ctr.text_fit import fit_text, text_matrix
 from models.fit_facts import chosen_params, library_versions
+from models.machines import Machines, ThisMachine, TreeRows
 
 FOLDS = 5
 #: With fewer rows no words are weighed, and no trees grown: the base rate and ids is all that they can carry.
 FEWEST_TEXT_ROWS, FEWEST_TREE_ROWS = 30, 100
-#: Fewer cells than this are done sooner by one thread, above all on a busy machine.
-MANY_CELLS = 20_000_000
 DEFAULT_PARAMS: dict[str, Any] = {
     "trees": 150,
     "learning_rate": 0.05,
@@ -67,7 +67,12 @@ class _Rows:
 
 
 def fit(
-    train: pa.Table, valid: pa.Table, options: CtrOptions, params: Mapping[str, Any], seed: int
+    train: pa.Table,
+    valid: pa.Table,
+    options: CtrOptions,
+    params: Mapping[str, Any],
+    seed: int,
+    machines: Machines | None = None,
 ) -> CtrPredictor:
     """A predictor fitted to examples; the same inputs and seed give the same files.
 
@@ -77,6 +82,7 @@ def fit(
         options: bands, and how many rows are needed.
         params: overrides of ``DEFAULT_PARAMS``.
         seed: of the trees' sampling.
+        machines: where features are made and trees are grown; None: here.
 
     Raises:
         TrainingError: too few rows, an unknown parameter, or LightGBM refuses a value.
@@ -84,10 +90,11 @@ def fit(
     chosen = chosen_params("ctr", DEFAULT_PARAMS, params)
     rows = _rows(pa.concat_tables([train, valid]), options)
     text = _design(rows)
-    matrix = _held_out_features(rows, text)
+    machines = machines or ThisMachine()
+    matrix = _held_out_features(rows, text, machines)
     linear = fit_weights(matrix, rows.rates, rows.worth, rows.spread)
     raw = offsets(matrix, linear)
-    trees, left_over = _forest(matrix, rows, raw, chosen, seed)
+    trees, left_over = _forest(matrix, rows, raw, chosen, seed, machines)
     calibration = fit_calibration(raw + left_over, matrix, rows.clicks, rows.shown, rows.spread)
     everything = np.ones(len(rows.clicks), dtype=bool)
     facts = {
@@ -186,18 +193,24 @@ def _fitted(rows: _Rows, text: Any, inside: np.ndarray) -> Fitted:
     return Fitted(rows.spread, encodings, level, words)
 
 
-def _held_out_features(rows: _Rows, text: Any) -> np.ndarray:
+def _held_out_features(rows: _Rows, text: Any, machines: Machines) -> np.ndarray:
     """(n, features) in which what ids and words say of a row was learned without its fold."""
     matrix = np.empty((len(rows.clicks), len(FEATURES)))
     for fold in range(FOLDS):
         held = rows.folds == fold
         if held.any():
-            matrix[held] = feature_matrix(take_rows(rows.table, held), _fitted(rows, text, ~held))
+            make = partial(feature_matrix, fitted=_fitted(rows, text, ~held))
+            matrix[held] = machines.features(make, take_rows(rows.table, held))
     return matrix
 
 
 def _forest(
-    matrix: np.ndarray, rows: _Rows, raw: np.ndarray, params: Mapping[str, Any], seed: int
+    matrix: np.ndarray,
+    rows: _Rows,
+    raw: np.ndarray,
+    params: Mapping[str, Any],
+    seed: int,
+    machines: Machines,
 ) -> tuple[str | None, np.ndarray]:
     """LightGBM's text, and (n,) what trees grown without a row's fold add to its log odds. As many trees are
     grown as help on rows that they were grown without; None where none do.
@@ -209,14 +222,14 @@ def _forest(
     added = np.zeros((len(steps) + 1, len(raw)))
     for fold in range(FOLDS):
         held = rows.folds == fold
-        booster = _grow(matrix[~held], rows, ~held, raw[~held], params, seed, steps[-1])
+        booster = _grow(matrix[~held], rows, ~held, raw[~held], params, seed, steps[-1], machines)
         for at, count in enumerate(steps, start=1):
             added[at, held] = booster.predict(matrix[held], raw_score=True, num_iteration=count)
     losses = [_loss(raw + extra, rows) for extra in added]
     best = int(np.argmin(losses))
     if best == 0:
         return None, nothing
-    whole = _grow(matrix, rows, np.ones(len(raw), bool), raw, params, seed, steps[best - 1])
+    whole = _grow(matrix, rows, np.ones(len(raw), bool), raw, params, seed, steps[best - 1], machines)
     return str(whole.model_to_string()), added[best]
 
 
@@ -233,31 +246,11 @@ def _grow(
     params: Mapping[str, Any],
     seed: int,
     trees: int,
+    machines: Machines,
 ) -> Any:
     """A LightGBM booster of cross entropy on rates, weighted by the worth of impressions, beginning at
     ``raw``.
     """
-    import lightgbm
-
-    data = lightgbm.Dataset(
-        matrix,
-        rows.rates[inside],
-        weight=rows.worth[inside],
-        init_score=raw,
-        feature_name=list(FEATURES),
-        params={"verbosity": -1},
-    )
-    try:
-        settings = {
-            **{name: value for name, value in params.items() if name != "trees"},
-            "objective": "cross_entropy",
-            "boost_from_average": False,
-            "seed": seed,
-            "num_threads": 1 if matrix.size < MANY_CELLS else 0,
-            "deterministic": True,
-            "force_row_wise": True,
-            "verbosity": -1,
-        }
-        return lightgbm.train(settings, data, num_boost_round=trees)
-    except (lightgbm.basic.LightGBMError, TypeError, ValueError) as error:
-        raise TrainingError(f"LightGBM refuses to train: {error}.", hint="Check the parameters.") from None
+    learned = TreeRows(matrix, rows.rates[inside], FEATURES, rows.worth[inside], raw)
+    settings = {**params, "objective": "cross_entropy", "boost_from_average": False, "seed": seed}
+    return machines.grow(learned, settings, trees)

@@ -6,6 +6,7 @@ from models.entities.evaluation import evaluate
 from models.entities.options import options_from_settings
 from models.entities.predictor import load
 from models.entities.training import fit
+from models.entities.watching import WATCH
 from models.text.family import text_family
 
 FAMILY = text_family(
@@ -20,4 +21,5 @@ FAMILY = text_family(
     check=check,
     metric="f1",
     loss="names missed or made up",
+    watch=WATCH,
 )

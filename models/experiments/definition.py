@@ -12,7 +12,7 @@ from config.errors import DefinitionFaulty
 from models.experiments.faults import faults
 
 MIN_VARIANTS, MAX_VARIANTS = 2, 20
-_STRICT = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+_STRICT = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
 
 Name = Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
 
@@ -140,14 +140,14 @@ class Definition(BaseModel):
     model_config = _STRICT
     id: str = Name
     title: str = Field(min_length=1, max_length=200)
-    variants: tuple[Variant, ...] = Field(min_length=MIN_VARIANTS, max_length=MAX_VARIANTS)
+    variants: tuple[Variant, ...] = Field(min_length=MIN_VARIANTS, max_length=MAX_VARIANTS, strict=False)
     control: str | None = None
     reward: Reward = Field(default_factory=Reward)
     policy: Policy = Field(default_factory=Policy)
-    context: tuple[ContextField, ...] = Field((), max_length=50)
+    context: tuple[ContextField, ...] = Field((), max_length=50, strict=False)
     traffic: float = Field(1.0, gt=0, le=1)
     sticky: bool = True
-    guardrails: tuple[GuardRail, ...] = Field((), max_length=10)
+    guardrails: tuple[GuardRail, ...] = Field((), max_length=10, strict=False)
     minimum_effect: float | None = Field(None, gt=0)
     planned_decisions: int = Field(50_000, ge=100, le=10**10)
     salt: str = Field("", max_length=64)

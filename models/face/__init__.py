@@ -11,6 +11,7 @@ from models.face.schema import EXAMPLE_SCHEMA, HEAVY
 from models.face.settle import settle
 from models.face.split import training_rows
 from models.face.training import fit
+from models.face.watching import WATCH
 from models.family import Family
 
 FAMILY = Family(
@@ -39,4 +40,5 @@ FAMILY = Family(
     heavy=HEAVY,
     person="user_id",
     assets=assets,
+    watch=WATCH,
 )

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image, ImageDraw
 
-from config.errors import ModelInvalid
+from models.acceptance import check_answers
 from models.face.options import FaceOptions
 
 _SUM_SLACK = 1e-6
@@ -43,12 +43,7 @@ def check(answers: Sequence[Mapping[str, Any]], options: FaceOptions) -> None:  
     Raises:
         ModelInvalid: the message names the first one that is not, and why.
     """
-    if len(answers) != len(_PHOTOS):
-        raise ModelInvalid(f"The model gave {len(answers)} answers to {len(_PHOTOS)} questions.")
-    for number, found in enumerate(answers):
-        reason = _fault(found)
-        if reason:
-            raise ModelInvalid(f"The model's answer to probe {number} is not possible: {reason}.")
+    check_answers(answers, len(_PHOTOS), _fault)
 
 
 def _fault(found: Mapping[str, Any]) -> str | None:

@@ -11,6 +11,7 @@ from models.imagery.options import assets, options_from_settings
 from models.imagery.predictor import load
 from models.imagery.schema import EXAMPLE_SCHEMA, HEAVY
 from models.imagery.training import fit
+from models.imagery.watching import WATCH
 from models.images.roles import training_rows
 
 FAMILY = Family(
@@ -40,4 +41,5 @@ FAMILY = Family(
     fallback=True,
     veiled=True,
     assets=assets,
+    watch=WATCH,
 )

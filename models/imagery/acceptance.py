@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-from config.errors import ModelInvalid
+from models.acceptance import check_answers
 from models.imagery.options import SAFE, ImageryOptions
 
 _SUM_SLACK = 1e-6
@@ -38,12 +38,7 @@ def check(answers: Sequence[Mapping[str, Any]], options: ImageryOptions) -> None
     Raises:
         ModelInvalid: the message names the first one that is not, and why.
     """
-    if len(answers) != len(_PICTURES):
-        raise ModelInvalid(f"The model gave {len(answers)} answers to {len(_PICTURES)} questions.")
-    for number, found in enumerate(answers):
-        reason = _fault(found, options)
-        if reason:
-            raise ModelInvalid(f"The model's answer to probe {number} is not possible: {reason}.")
+    check_answers(answers, len(_PICTURES), lambda found: _fault(found, options))
 
 
 def _fault(found: Mapping[str, Any], options: ImageryOptions) -> str | None:

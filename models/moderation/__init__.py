@@ -6,6 +6,7 @@ from models.moderation.labels import CLASSES, labels_of_columns, read_label
 from models.moderation.options import assets, options_from_settings
 from models.moderation.predictor import load
 from models.moderation.training import fit
+from models.moderation.watching import WATCH
 from models.text.clean import TextCleaner
 from models.text.family import text_family
 
@@ -27,4 +28,5 @@ FAMILY = text_family(
     probe=probe,
     check=check,
     assets=assets,
+    watch=WATCH,
 )

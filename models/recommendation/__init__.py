@@ -12,6 +12,7 @@ from models.recommendation.options import options_from_settings
 from models.recommendation.schema import EXAMPLE_SCHEMA
 from models.recommendation.split import cut_rows, training_rows
 from models.recommendation.training import fit
+from models.recommendation.watching import WATCH
 
 FAMILY = Family(
     name="recommendation",
@@ -42,4 +43,5 @@ FAMILY = Family(
     about="item_id",
     loss="1 - NDCG@20",
     returning=True,
+    watch=WATCH,
 )

@@ -6,6 +6,7 @@ from models.sentiment.labels import CLEANER
 from models.sentiment.options import options_from_settings
 from models.sentiment.predictor import load
 from models.sentiment.training import fit
+from models.sentiment.watching import WATCH
 from models.text.family import text_family
 
 FAMILY = text_family(
@@ -19,4 +20,5 @@ FAMILY = text_family(
     probe=probe,
     check=check,
     metric=METRIC,
+    watch=WATCH,
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from config.errors import ModelInvalid
+from models.acceptance import check_answers
 from models.sentiment.lexicon import CLASSES
 from models.sentiment.options import SentimentOptions
 from models.text.schema import INPUT_SCHEMA
@@ -35,12 +35,7 @@ def check(answers: Sequence[Mapping[str, Any]], _options: SentimentOptions) -> N
     Raises:
         ModelInvalid: the message names the first one that is not, and why.
     """
-    if len(answers) != len(_TEXTS):
-        raise ModelInvalid(f"The model gave {len(answers)} answers to {len(_TEXTS)} questions.")
-    for number, found in enumerate(answers):
-        reason = _fault(found)
-        if reason:
-            raise ModelInvalid(f"The model's answer to probe {number} is not possible: {reason}.")
+    check_answers(answers, len(_TEXTS), _fault)
 
 
 def _fault(found: Mapping[str, Any]) -> str | None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import threading
 import unicodedata
-from functools import lru_cache
 
 import numpy as np
+
+from config.once import once
 
 SYMBOL, LETTER, DIGIT, SPACE = 0, 1, 2, 3
 SIZE = 0x110000
@@ -91,7 +92,7 @@ class CodePoints:
                     self._folded[code] = read[0] if read else _DROPPED
 
 
-@lru_cache(maxsize=1)
+@once
 def code_points() -> CodePoints:
     """The process's tables."""
     return CodePoints()

@@ -65,11 +65,12 @@ def fold(texts: Sequence[str]) -> Folded:
     joined = ("\n" + "\n".join(texts) + "\n").encode("utf-32-le", "surrogatepass")
     raw = np.frombuffer(joined, "<u4")
     breaks = np.concatenate([[0], 1 + np.cumsum(lengths + 1) - 1])
-    codes, places = code_points().fold(raw)
+    known = code_points()
+    codes, places = known.fold(raw)
     # where the breaks came to stand: they were folded as spaces, and are marked again
     at = np.searchsorted(places, breaks)
     codes[at] = BREAK
-    kinds = code_points().kinds(codes)
+    kinds = known.kinds(codes)
     kinds[at] = SPACE
     now = _State(codes, kinds, places)
     now = _without_names(now)

@@ -7,6 +7,7 @@ from models.topics.evaluation import evaluate
 from models.topics.options import options_from_settings
 from models.topics.predictor import load
 from models.topics.training import fit
+from models.topics.watching import WATCH
 
 FAMILY = text_family(
     "topics",
@@ -19,4 +20,5 @@ FAMILY = text_family(
     probe=probe,
     check=check,
     metric="macro_f1",
+    watch=WATCH,
 )

@@ -4,13 +4,14 @@ category and language.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from models.trending import windows
 from models.trending.direction import directions
@@ -62,6 +63,23 @@ def rank(counts: pa.Table, totals: Totals, as_of: datetime, min_accounts: int) -
         rows,
         {name: overall[name].judged for name in windows.WINDOWS if name in overall},
         {name: overall[name].scatter for name in windows.WINDOWS if name in overall},
+    )
+
+
+def parts(counts: pa.Table) -> list[pa.Table]:
+    """``counts`` by window, shortest first: what is ranked of one depends on no other."""
+    hours = sorted(pc.unique(counts["hours"]).to_pylist())
+    return [counts.filter(pc.equal(counts["hours"], each)) for each in hours]
+
+
+def together(rankings: Sequence[Ranking]) -> Ranking:
+    """The rankings of :func:`parts` as that of the whole."""
+    judged = {name: each for ranking in rankings for name, each in ranking.judged.items()}
+    scatter = {name: each for ranking in rankings for name, each in ranking.scatter.items()}
+    return Ranking(
+        pa.concat_tables([SCHEMA.empty_table(), *(ranking.rows for ranking in rankings)]),
+        {name: judged[name] for name in windows.WINDOWS if name in judged},
+        {name: scatter[name] for name in windows.WINDOWS if name in scatter},
     )
 
 

@@ -13,6 +13,7 @@ from models.viral.predictor import load
 from models.viral.schema import EXAMPLE_SCHEMA
 from models.viral.split import training_rows
 from models.viral.training import fit
+from models.viral.watching import WATCH
 
 FAMILY = Family(
     name="viral",
@@ -36,4 +37,6 @@ FAMILY = Family(
     check=check,
     correct=correct,
     person="creator_id",
+    watch=WATCH,
+    spreads=True,
 )

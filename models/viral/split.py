@@ -25,7 +25,7 @@ def training_rows(examples: pa.Table, options: ViralOptions) -> tuple[pa.Table, 
     A row whose outcome was observed at another horizon than that of ``options`` answers another question, and
     is left out: the setting may have changed since the version was built.
     """
-    labelled = take_rows(examples, _at_horizon(examples, options))
+    labelled = take_rows(examples, at_horizon(examples, options))
     *parts, _ = rows_by_role(labelled, split="split", time="taken_at", known="horizon_at")
     if all(part.num_rows for part in parts):
         return parts[0], parts[1], parts[2]
@@ -36,7 +36,7 @@ def training_rows(examples: pa.Table, options: ViralOptions) -> tuple[pa.Table, 
     return *latest_videos(rest, VALID_SHARE / (1 - TEST_SHARE)), latest
 
 
-def _at_horizon(examples: pa.Table, options: ViralOptions) -> np.ndarray:
+def at_horizon(examples: pa.Table, options: ViralOptions) -> np.ndarray:
     """(n,) whether a row has a label, out of an observation near enough to the horizon."""
     waited = pc.subtract(epoch_us(examples["horizon_at"]), epoch_us(examples["taken_at"]))
     off = pc.abs(pc.subtract(waited, microseconds(options.horizon)))

@@ -19,6 +19,7 @@ import pyarrow as pa
 from config.errors import TrainingError
 from models.columns import epoch_us
 from models.fit_facts import chosen_params, library_versions
+from models.machines import Machines, ThisMachine, TreeRows, refused
 from models.viral.calibration import Calibration, fit_calibration, growth_target
 from models.viral.features import FEATURES, feature_matrix
 from models.viral.labels import class_index
@@ -31,8 +32,6 @@ FOLDS = 5
 #: Each row as it is, and once with parts hidden.
 COPIES = 2
 FEWEST_CASE_ROWS = 100
-#: Fewer cells than this are done sooner by one thread, above all on a busy machine.
-MANY_CELLS = 20_000_000
 #: Small trees and few of them: a request's exact contributions cost what the trees' leaves cost.
 DEFAULT_PARAMS: dict[str, Any] = {
     "trees": 70,
@@ -49,7 +48,12 @@ DEFAULT_PARAMS: dict[str, Any] = {
 
 
 def fit(
-    train: pa.Table, valid: pa.Table, options: ViralOptions, params: Mapping[str, Any], seed: int
+    train: pa.Table,
+    valid: pa.Table,
+    options: ViralOptions,
+    params: Mapping[str, Any],
+    seed: int,
+    machines: Machines | None = None,
 ) -> ViralPredictor:
     """A predictor fitted to labelled examples; the same inputs and seed give the same files.
 
@@ -59,6 +63,7 @@ def fit(
         options: thresholds and horizon.
         params: overrides of ``DEFAULT_PARAMS``.
         seed: of the trees' sampling.
+        machines: where features are made and trees are grown; None: here.
 
     Raises:
         TrainingError: too few rows, one video only, an unknown parameter, or LightGBM refuses a value.
@@ -69,18 +74,19 @@ def fit(
     rows = pa.concat_tables([train, valid])
     folds = _folds(rows)
     classes = _classes(rows, options)
-    matrix = np.vstack([feature_matrix(rows), feature_matrix(hide(rows, seed))])
+    machines = machines or ThisMachine()
+    matrix = np.vstack([machines.features(feature_matrix, each) for each in (rows, hide(rows, seed))])
     target = growth_target(rows["views"].to_numpy(), rows["views_at_horizon"].to_numpy())
     target = np.tile(target, COPIES)
     calibrations = _calibrate(
-        _held_out(matrix, target, np.tile(folds, COPIES), chosen, seed),
+        _held_out(matrix, target, np.tile(folds, COPIES), chosen, seed, machines),
         known_cases(matrix),
         np.tile(np.log1p(rows["views"].to_numpy().astype(np.float64)), COPIES),
         np.tile(classes, COPIES),
         _slip(rows, classes, options),
         options,
     )
-    trees: str = _grow(matrix, target, chosen, seed).model_to_string()
+    trees: str = _grow(matrix, target, chosen, seed, machines).model_to_string()
     facts = {
         "rows": {"train": train.num_rows, "valid": valid.num_rows},
         "params": chosen,
@@ -115,37 +121,34 @@ def _calibrate(
     return tuple(fitted)
 
 
-def _grow(matrix: np.ndarray, target: np.ndarray, params: Mapping[str, Any], seed: int) -> Any:
+def _grow(
+    matrix: np.ndarray, target: np.ndarray, params: Mapping[str, Any], seed: int, machines: Machines
+) -> Any:
     """A LightGBM booster that predicts ``target`` (n,) from ``matrix`` (n, features)."""
-    import lightgbm
-
-    data = lightgbm.Dataset(matrix, target, feature_name=list(FEATURES), params={"verbosity": -1})
     try:
-        settings = {
-            **{name: value for name, value in params.items() if name != "trees"},
-            "objective": "regression",
-            # a leaf holds as many different rows as it is told to, however often each is shown
-            "min_data_in_leaf": int(params["min_data_in_leaf"]) * COPIES,
-            "seed": seed,
-            "num_threads": 1 if matrix.size < MANY_CELLS else 0,
-            "deterministic": True,
-            "force_row_wise": True,
-            "verbosity": -1,
-        }
-        return lightgbm.train(settings, data, num_boost_round=int(params["trees"]))
-    except (lightgbm.basic.LightGBMError, TypeError, ValueError) as error:
-        raise TrainingError(f"LightGBM refuses to train: {error}.", hint="Check the parameters.") from None
+        # a leaf holds as many different rows as it is told to, however often each is shown
+        least, trees = int(params["min_data_in_leaf"]) * COPIES, int(params["trees"])
+    except (TypeError, ValueError) as error:
+        raise refused(error) from None
+    settings = {**params, "objective": "regression", "min_data_in_leaf": least, "seed": seed}
+    return machines.grow(TreeRows(matrix, target, FEATURES), settings, trees)
 
 
 def _held_out(
-    matrix: np.ndarray, target: np.ndarray, folds: np.ndarray, params: Mapping[str, Any], seed: int
+    matrix: np.ndarray,
+    target: np.ndarray,
+    folds: np.ndarray,
+    params: Mapping[str, Any],
+    seed: int,
+    machines: Machines,
 ) -> np.ndarray:
     """(n,) the prediction for each row by trees that were grown without its fold (Wolpert 1992)."""
     predicted = np.empty(len(target))
     for fold in range(FOLDS):
         held = folds == fold
         if held.any():
-            predicted[held] = _grow(matrix[~held], target[~held], params, seed).predict(matrix[held])
+            booster = _grow(matrix[~held], target[~held], params, seed, machines)
+            predicted[held] = booster.predict(matrix[held])
     return predicted
 
 

@@ -38,6 +38,10 @@ RULE = (
         ({"planned_decisions": 5}, "planned_decisions", "must be at least 100 and at most 1e+10, not 5"),
         ({"planned_decisions": 500.5}, "planned_decisions", "must be a whole number, not 500.5"),
         ({"sticky": "perhaps"}, "sticky", "must be true or false, not 'perhaps'"),
+        ({"sticky": 1}, "sticky", "must be true or false, not 1"),
+        ({"traffic": True}, "traffic", "must be a number, not true"),
+        ({"reward": {"low": False}}, "reward.low", "must be a number, not false"),
+        ({"minimum_effect": "0.5"}, "minimum_effect", "must be a number, not '0.5'"),
         ({"trafic": 1}, "trafic", "is not a known field; did you mean traffic?"),
         (
             {"policy": {"kind": "magic"}},

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -70,3 +73,25 @@ def test_each_character_knows_where_it_came_from(texts: list[str]) -> None:
         assert (np.diff(places) >= 0).all()
         assert all(0 <= place < len(text) for place in places.tolist())
     assert (folded.codes == BREAK).sum() == len(texts) + 1
+
+
+def test_threads_that_are_the_first_to_ask_read_alike() -> None:
+    """In a process of its own, whose tables nobody has filled yet."""
+    asked = (
+        "import sys, threading\n"
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "from models.text.normalise import fold\n"
+        "sys.setswitchinterval(1e-5)\n"
+        "together = threading.Barrier(8)\n"
+        "def kinds(text):\n"
+        "    together.wait()\n"
+        "    return bytes(fold([text]).kinds).hex()\n"
+        "texts = [f'Wörd {n}: the night trаin, 42 times ß' for n in range(8)]\n"
+        "with ThreadPoolExecutor(8) as pool:\n"
+        "    first = list(pool.map(kinds, texts))\n"
+        "    assert first == list(pool.map(kinds, texts)), first\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", asked], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr

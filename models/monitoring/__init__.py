@@ -1,0 +1,1 @@
+"""What the monitor computes: drift, accuracy as outcomes mature, slices, volume. Pure, as all of ``models``."""
