@@ -129,7 +129,18 @@ class BackupFolder:
         return Backup.from_bytes(self.store.get(key), key)
 
     def commit(self, backup: Backup) -> None:
-        """Write the index, once. Raises ObjectExists."""
+        """Write the index, once.
+
+        Raises:
+            ObjectExists: there is a backup of that name.
+            BackupCorrupt: a blob that it names is not there (any more), or has another size.
+        """
+        there = self.blobs()
+        if gone := [sha256 for sha256, size in backup.blobs.items() if there.get(sha256) != size]:
+            raise BackupCorrupt(
+                f"{len(gone)} blobs of the backup {backup.name} are gone again, first {blob_key(gone[0])}.",
+                hint="Somebody removes files there, or another platform keeps backups there. Run it again.",
+            )
         self.store.create(f"{INDEXES}{backup.name}.json", backup.to_bytes())
 
     def blobs(self) -> dict[str, int]:
@@ -148,7 +159,7 @@ class BackupFolder:
             digest.update(piece)
             size += len(piece)
         if digest.hexdigest() != sha256:
-            raise BackupCorrupt(f"The blob {sha256[:12]} of the backup was altered.", hint="Make a new backup.")
+            raise BackupCorrupt(f"The blob {sha256[:12]} of the backup was altered.", hint=_mend(sha256))
         return size
 
     def pieces(self, sha256: str) -> Iterator[bytes]:
@@ -157,7 +168,9 @@ class BackupFolder:
             with self.store.open(blob_key(sha256)) as file:
                 yield from read_pieces(file)
         except ObjectNotFound:
-            raise BackupCorrupt(f"The blob {sha256[:12]} of the backup is missing.") from None
+            raise BackupCorrupt(
+                f"The blob {sha256[:12]} of the backup is missing.", hint=_mend(sha256)
+            ) from None
 
     def fetch(self, sha256: str, target: Path) -> None:
         """Write a blob to a file, compared with its name. Raises BackupCorrupt."""
@@ -167,7 +180,7 @@ class BackupFolder:
                 digest.update(piece)
                 file.write(piece)
         if digest.hexdigest() != sha256:
-            raise BackupCorrupt(f"The blob {sha256[:12]} of the backup was altered.")
+            raise BackupCorrupt(f"The blob {sha256[:12]} of the backup was altered.", hint=_mend(sha256))
 
     def prune(self, keep: int) -> tuple[list[str], int]:
         """Remove all backups but the newest ``keep``, and the blobs that only they needed.
@@ -188,6 +201,14 @@ class BackupFolder:
                 self.store.delete(blob_key(sha256))
                 freed += size
         return gone, freed
+
+
+def _mend(sha256: str) -> str:
+    """A blob that is there is never written again, so that an altered one has to go first."""
+    return (
+        "An older backup may be whole: `assay backup --check --name`. Where the platform still has what it"
+        f" held, remove {blob_key(sha256)}, and the next backup writes it again."
+    )
 
 
 def read_pieces(file: BinaryIO) -> Iterator[bytes]:

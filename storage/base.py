@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from sqlalchemy import BigInteger, MetaData, Text
+from sqlalchemy import BigInteger, CheckConstraint, MetaData, Text
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.orm import DeclarativeBase
 
@@ -33,3 +33,14 @@ class Base(DeclarativeBase):
         datetime: TIMESTAMP(timezone=True),
         dict[str, Any]: JSONB,
     }
+
+
+def one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
+    """Constraint: ``column`` is one of ``values``."""
+    listed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} in ({listed})", name=column)
+
+
+def at_least_zero(*columns: str) -> list[CheckConstraint]:
+    """A constraint of each of ``columns``."""
+    return [CheckConstraint(f"{column} >= 0", name=column) for column in columns]

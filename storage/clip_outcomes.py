@@ -19,9 +19,9 @@ from storage.erasure import erased_while_adding
 #: What a key stands for; no revision may say otherwise.
 IDENTITY = ("clip_id", "started_at", "ended_at", "placement", "audience")
 COUNTS = ("impressions", "clicks")
-COLUMNS = ("key", "revision", *IDENTITY, *COUNTS, "known_at")
+COLUMNS = ("key", "revision", *IDENTITY, *COUNTS, "known_at", "told_at")
 NEW, REPEATED, CONFLICT, REVISED, UNKNOWN = "new", "repeated", "conflict", "revised", "unknown clip"
-TAKEN, FORGOTTEN = "taken", "forgotten"
+TAKEN, FORGOTTEN, OVERTAKEN = "taken", "forgotten", "overtaken"
 #: A span may end so much later than our clock says: clocks differ.
 CLOCK_SLACK = timedelta(hours=1)
 LARGEST = 2**53
@@ -35,14 +35,16 @@ _KNOWN = SQL(
 _CLIPS = """
     select distinct on (id) id, creator_id from clips where id = any(%s::text[]) order by id, known_at desc
 """
+_TOLD_AGAIN = "update clip_outcomes set told_at = %s where key = %s and revision = %s"
 _INSERT = SQL("insert into clip_outcomes ({}) values ({})").format(
     _NAMES, SQL(", ").join([Placeholder()] * len(COLUMNS))
 )
 
 
 def save_outcomes(
-    engine: Engine, rows: Sequence[Mapping[str, Any]], now: datetime, *, settings: Settings | None = None
-) -> list[str]:
+    engine: Engine, rows: Sequence[Mapping[str, Any]], now: datetime, *, settings: Settings | None = None,
+    waited: bool = False,
+) -> list[str]:  # fmt: skip
     """Keep counts of clips; all in one transaction.
 
     Args:
@@ -51,19 +53,22 @@ def save_outcomes(
             ``clicks``, and maybe ``placement``, ``audience`` and ``replace`` (whether other counts than those
             that are there restate them).
         now: the moment at which they are learned of.
+        waited: the rows waited on disk. Each has ``told_at`` (default: ``now``), and a ``replace`` changes
+            nothing of which something later was told meanwhile.
         settings: with the key by which forgotten creators are known, whose counts are not taken in.
 
     Returns:
         For each row: ``new``; ``repeated`` (the key is there with these counts: nothing changes); ``revised``
         (they take the place of those that are there, from now on); ``conflict`` (other counts are there and
         ``replace`` is not set: nothing changes); ``taken`` (the key stands for another clip, span, placement
-        or audience: nothing changes); ``unknown clip``; ``forgotten``.
+        or audience: nothing changes); ``overtaken`` (of those that waited: other counts were told later, and
+        stand); ``unknown clip``; ``forgotten``.
 
     Raises:
         InputError: a row lacks a field or has a wrong one; the message names both, and nothing is kept.
         DatabaseUnavailable: the server cannot be reached.
     """
-    checked = [_checked(number, row, now) for number, row in enumerate(rows)]
+    checked = [_checked(number, row, now, waited) for number, row in enumerate(rows)]
     keys = sorted({row["key"] for row in checked})
     with transaction(engine) as connection, cursor(connection) as cur:
         cur.execute(_AFTER_IMPORTS)
@@ -72,7 +77,7 @@ def save_outcomes(
         creators = sorted({creator for creator in clips.values() if creator is not None})
         erased = erased_while_adding(connection, settings, creators) if settings is not None else set()
         known = _greatest(cur, keys)
-        statuses, added = [], []
+        statuses, added, again = [], [], []
         for row in checked:
             if row["clip_id"] not in clips:
                 statuses.append(UNKNOWN)
@@ -81,12 +86,19 @@ def save_outcomes(
                 statuses.append(FORGOTTEN)
                 continue
             there = known.get(row["key"])
-            statuses.append(_status(row, there))
+            statuses.append(_status(row, there, waited))
+            if there is not None:  # it is the last word, also where another host's clock is ahead
+                row["told_at"] = max(row["told_at"], there["told_at"])
             if statuses[-1] in (NEW, REVISED):
                 known[row["key"]] = row | {"revision": there["revision"] + 1 if there else 1}
                 added.append([known[row["key"]][name] for name in COLUMNS])
+            elif there is not None and statuses[-1] == REPEATED and row["replace"]:
+                there["told_at"] = row["told_at"]
+                again.append([there[name] for name in ("told_at", "key", "revision")])
         if added:
             cur.executemany(_INSERT, added)
+        if again:
+            cur.executemany(_TOLD_AGAIN, again)
     return statuses
 
 
@@ -96,17 +108,19 @@ def _greatest(cur: Cursor[Any], keys: Sequence[str]) -> dict[str, dict[str, Any]
     return {values[0]: dict(zip(COLUMNS, values, strict=True)) for values in found}
 
 
-def _status(row: Mapping[str, Any], there: Mapping[str, Any] | None) -> str:
+def _status(row: Mapping[str, Any], there: Mapping[str, Any] | None, waited: bool) -> str:
     if there is None:
         return NEW
     if any(row[name] != there[name] for name in IDENTITY):
         return TAKEN
     if all(row[name] == there[name] for name in COUNTS):
         return REPEATED
-    return REVISED if row["replace"] else CONFLICT
+    if not row["replace"]:
+        return CONFLICT
+    return OVERTAKEN if waited and row["told_at"] < there["told_at"] else REVISED
 
 
-def _checked(number: int, row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+def _checked(number: int, row: Mapping[str, Any], now: datetime, waited: bool) -> dict[str, Any]:
     def wrong(field: str, wanted: str, hint: str | None = None) -> InputError:
         return InputError(
             f"The {field} of outcome {number} of the batch, {row.get(field)!r}, is not {wanted}.", hint=hint
@@ -137,4 +151,11 @@ def _checked(number: int, row: Mapping[str, Any], now: datetime) -> dict[str, An
         raise wrong("ended_at", "over yet", "Send counts when their span is over.")
     if found["clicks"] > found["impressions"]:
         raise wrong("clicks", f"at most its {found['impressions']} impressions")
-    return found | {"replace": bool(row.get("replace")), "known_at": max(found["ended_at"], now)}
+    told = row.get("told_at") if waited else None
+    if told is not None and (not isinstance(told, datetime) or told.tzinfo is None):
+        raise wrong("told_at", "a time with time zone")
+    return found | {
+        "replace": bool(row.get("replace")),
+        "known_at": max(found["ended_at"], now),
+        "told_at": min(told or now, now),
+    }

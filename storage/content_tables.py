@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from storage.base import Base, EntityId
+from storage.base import Base, EntityId, one_of
 
 #: What can be published; ids are unique across kinds.
 CONTENT_KINDS = ("video", "post", "comment")
@@ -38,24 +38,20 @@ JOB_STATES = ("queued", "running", "done", "failed")
 LABEL_SOURCES = ("import", "correction")
 
 
-def _one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
-    listed = ", ".join(f"'{value}'" for value in values)
-    return CheckConstraint(f"{column} in ({listed})", name=column)
-
-
 class Content(Base):
     """A piece of content as it was published last, and what moderation and analysis said of it.
 
     A backend posts it, or writes a row with ``id``, ``kind`` and what there is; everything else has a default.
     ``revision`` counts its descriptions: a trigger raises it (and clears ``claimed_at``) when the text or the
     media change. ``moderated_revision`` and ``analyzed_revision`` say which one was looked at last: where they
-    lag behind, work is due. ``video`` and ``images`` are keys in the media bucket.
+    lag behind, work is due. ``video`` and ``images`` are keys in the media bucket. ``told_at`` is when the
+    product last told what stands here: what was told before and comes later, from a disk, changes nothing.
     """
 
     __tablename__ = "contents"
     __table_args__ = (
-        _one_of("kind", CONTENT_KINDS),
-        _one_of("moderation_status", ("pending", *DECISIONS)),
+        one_of("kind", CONTENT_KINDS),
+        one_of("moderation_status", ("pending", *DECISIONS)),
         CheckConstraint("id <> ''", name="id"),
         Index(
             "contents_due_idx",
@@ -76,6 +72,7 @@ class Content(Base):
     images: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
     created_at: Mapped[datetime] = mapped_column(server_default=sql("now()"))
     received_at: Mapped[datetime] = mapped_column(server_default=sql("now()"))
+    told_at: Mapped[datetime] = mapped_column(server_default=sql("now()"))
     revision: Mapped[int] = mapped_column(server_default=sql("1"))
     moderated_revision: Mapped[int] = mapped_column(server_default=sql("0"))
     analyzed_revision: Mapped[int] = mapped_column(server_default=sql("0"))
@@ -104,8 +101,8 @@ class ModerationDecision(Base):
 
     __tablename__ = "moderation_decisions"
     __table_args__ = (
-        _one_of("content_kind", CONTENT_KINDS),
-        _one_of("decision", DECISIONS),
+        one_of("content_kind", CONTENT_KINDS),
+        one_of("decision", DECISIONS),
         CheckConstraint("uncertainty >= 0 and uncertainty <= 1", name="uncertainty"),
         Index("moderation_decisions_queue_idx", "appealed", "uncertainty", "id", postgresql_where=sql("open")),
         Index(None, "content_id", "at"),
@@ -147,7 +144,7 @@ class ModerationReview(Base):
 
     __tablename__ = "moderation_reviews"
     __table_args__ = (
-        CheckConstraint("decision in ('approved', 'rejected')", name="decision"),
+        one_of("decision", ("approved", "rejected")),
         Index(None, "decision_id"),
         Index(None, "at"),
     )
@@ -166,7 +163,7 @@ class ModerationAppeal(Base):
 
     __tablename__ = "moderation_appeals"
     __table_args__ = (
-        CheckConstraint("outcome in ('upheld', 'overturned')", name="outcome"),
+        one_of("outcome", ("upheld", "overturned")),
         Index(
             "moderation_appeals_open_idx",
             "decision_id",
@@ -196,7 +193,7 @@ class TextLabel(Base):
     __tablename__ = "text_labels"
     __table_args__ = (
         PrimaryKeyConstraint("family", "text_id"),
-        _one_of("source", LABEL_SOURCES),
+        one_of("source", LABEL_SOURCES),
         CheckConstraint("text_id <> '' and label <> ''", name="filled"),
         Index(None, "family", "labelled_at"),
         Index(None, "user_id"),
@@ -227,8 +224,8 @@ class MediaJob(Base):
 
     __tablename__ = "media_jobs"
     __table_args__ = (
-        _one_of("kind", MEDIA_JOBS),
-        _one_of("state", JOB_STATES),
+        one_of("kind", MEDIA_JOBS),
+        one_of("state", JOB_STATES),
         CheckConstraint("progress >= 0 and progress <= 1", name="progress"),
         Index(None, "content_id"),
         Index("media_jobs_due_idx", "next_at", postgresql_where=sql("state in ('queued', 'running')")),

@@ -13,14 +13,13 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from psycopg.rows import class_row
 from psycopg.sql import SQL, Composed, Identifier
 from sqlalchemy import Connection, Engine
 
 from config.errors import InputError
 from config.settings import Settings
 from storage.content_tables import CONTENT_KINDS
-from storage.copying import cursor
+from storage.copying import cursor, rows_of
 from storage.database import transaction
 from storage.erasure import erased_while_adding
 from storage.rows import storable
@@ -72,23 +71,21 @@ class StoredContent:
         """Whether nobody has analyzed this revision."""
         return self.analyzed_revision < self.revision
 
-    @property
-    def words(self) -> str:
-        """Title and text, as moderation reads them."""
-        return "\n".join(part for part in (self.title, self.text) if part)
-
 
 COLUMNS = tuple(one.name for one in fields(StoredContent))
 _SELECTED = SQL(", ").join(map(Identifier, COLUMNS))
 _GIVEN: Mapping[str, str] = {
     "id": "text", "kind": "text", "creator_id": "text", "title": "text", "text": "text", "tags": "text",
     "video": "text", "images": "text", "created_at": "timestamptz", "received_at": "timestamptz",
+    "told_at": "timestamptz",
 }  # fmt: skip
 _LISTS = ("tags", "images")
 
 
 def _upsert() -> Composed:
-    """One statement for new contents and for those that are described anew."""
+    """One statement for new contents and for those that are described anew. What waited on disk changes nothing
+    that was told later; what was just told is the last word, also where another host's clock is ahead.
+    """
     read = [
         SQL("case when {0} is not null then array(select jsonb_array_elements_text({0}::jsonb)) end").format(
             Identifier(name)
@@ -97,18 +94,18 @@ def _upsert() -> Composed:
         else Identifier(name)
         for name in _GIVEN
     ]
-    changed = [name for name in _GIVEN if name not in ("id", "created_at", "received_at")]
+    changed = [name for name in _GIVEN if name not in ("id", "created_at", "received_at", "told_at")]
     return SQL(
         """
         insert into contents as c ({columns}) select {read} from unnest({arrays}) as row ({columns}) order by id
-        on conflict (id) do update set {sets}
-        where (c.kind, c.creator_id, c.title, c.text, c.tags, c.video, c.images)
-            is distinct from
-            (excluded.kind, excluded.creator_id, excluded.title, excluded.text, excluded.tags, excluded.video,
-             excluded.images)
+        on conflict (id) do update
+            set {sets}, told_at = greatest(c.told_at + interval '1 microsecond', excluded.told_at)
+        where (not %s::boolean or c.told_at <= excluded.told_at) and {described} is distinct from {anew}
         returning id, revision
         """
     ).format(
+        described=_of("c", changed),
+        anew=_of("excluded", changed),
         columns=SQL(", ").join(map(Identifier, _GIVEN)),
         read=SQL(", ").join(read),
         arrays=SQL(", ").join(SQL("%s::{}[]").format(SQL(kind)) for kind in _GIVEN.values()),
@@ -116,34 +113,50 @@ def _upsert() -> Composed:
     )
 
 
+def _of(table: str, names: Sequence[str]) -> Composed:
+    return SQL("({})").format(SQL(", ").join(Identifier(table, name) for name in names))
+
+
 UPSERT = _upsert()
+#: Of contents that were not changed: when they were last told so, and which of them were told later by others.
+#: Their rows are locked since :data:`UPSERT`.
+_TOLD = """
+    update contents c set told_at = greatest(c.told_at, row.told_at)
+    from unnest(%s::text[], %s::timestamptz[]) as row (id, told_at)
+    where c.id = row.id returning c.id, c.told_at > row.told_at
+"""
 
 
 @dataclass(frozen=True)
 class PutContents:
-    """What became of contents: ``changed`` (new, or described anew) with their revision, ``unchanged``, and
-    ``refused`` by place in what was given, with the reason.
+    """What became of contents: ``changed`` (new, or described anew) with their revision, ``unchanged``,
+    ``refused`` by place in what was given, with the reason, and ``overtaken``: something later was told of
+    these already, and stands.
     """
 
     changed: Mapping[str, int]
     unchanged: Sequence[str]
     refused: Mapping[int, str]
+    overtaken: Sequence[str] = ()
 
 
 def put_contents(
-    engine: Engine, rows: Sequence[Mapping[str, Any]], at: datetime, *, settings: Settings | None = None
-) -> PutContents:
+    engine: Engine, rows: Sequence[Mapping[str, Any]], at: datetime, *, settings: Settings | None = None,
+    waited: bool = False,
+) -> PutContents:  # fmt: skip
     """Store contents, or describe anew those that are there; the same again changes nothing.
 
     A row that cannot be stored is refused with its reason, and the rest is stored. Of two rows of one id the
-    later one counts.
+    one that was told later counts, and of two told at once the second.
 
     Args:
         engine: the platform's database.
         rows: with ``id``, ``kind``, and what there is of ``creator_id``, ``title``, ``text``, ``tags``,
-            ``video`` (a key in the media bucket), ``images`` (keys), ``created_at`` (default: ``at``).
+            ``video`` (a key in the media bucket), ``images`` (keys), ``created_at`` (default: when told).
         at: now, UTC.
         settings: with the key by which forgotten people are known; None: nobody is looked for.
+        waited: the rows waited on disk. Each has ``told_at`` (default: ``at``), and changes nothing of which
+            something later was told meanwhile.
 
     Raises:
         DatabaseUnavailable: the server cannot be reached.
@@ -152,19 +165,26 @@ def put_contents(
     fit: dict[str, dict[str, Any]] = {}
     for number, row in enumerate(rows):
         try:
-            checked = check_content(row, at)
+            checked = check_content(row, at, waited=waited)
         except InputError as error:
             refused[number] = error.message
         else:
-            fit[checked["id"]] = checked
+            other = fit.get(checked["id"])
+            if other is None or other["told_at"] <= checked["told_at"]:
+                fit[checked["id"]] = checked
     with transaction(engine) as connection, cursor(connection) as cur:
         kept = _remembered(connection, list(fit.values()), settings)
         for number, row in enumerate(rows):
             if number not in refused and str(row.get("id")) not in {one["id"] for one in kept}:
                 refused[number] = "its creator was forgotten"
-        found = cur.execute(UPSERT, [[row[name] for row in kept] for name in _GIVEN]).fetchall() if kept else []
-    changed = {str(row[0]): int(row[1]) for row in found}
-    return PutContents(changed, [row["id"] for row in kept if row["id"] not in changed], refused)
+        arrays = [[row[name] for row in kept] for name in _GIVEN]
+        found = cur.execute(UPSERT, [*arrays, waited]).fetchall() if kept else []
+        changed = {str(row[0]): int(row[1]) for row in found}
+        same = [row for row in kept if row["id"] not in changed]
+        told = [[row[name] for row in same] for name in ("id", "told_at")]
+        newer = {row[0] for row in cur.execute(_TOLD, told).fetchall() if row[1]} if same else set()
+    overtaken = [row["id"] for row in same if waited and row["id"] in newer]
+    return PutContents(changed, [row["id"] for row in same if row["id"] not in overtaken], refused, overtaken)
 
 
 def _remembered(
@@ -177,14 +197,18 @@ def _remembered(
     return [row for row in rows if row["creator_id"] not in erased]
 
 
-def check_content(row: Mapping[str, Any], at: datetime) -> dict[str, Any]:
-    """``row`` as it is stored; lists as JSON texts. Raises InputError, which names the field."""
+def check_content(row: Mapping[str, Any], at: datetime, *, waited: bool = False) -> dict[str, Any]:
+    """``row`` as it is stored; lists as JSON texts. Raises InputError, which names the field.
+
+    Of one that ``waited`` its ``told_at`` counts, though nothing was told later than now.
+    """
     name, kind = row.get("id"), row.get("kind")
     if not isinstance(name, str) or not name.strip() or len(name) > LONGEST_ID or "\x00" in name:
         raise InputError(f"id must be a text of 1 to {LONGEST_ID} characters")
     if kind not in CONTENT_KINDS:
         raise InputError(f"kind must be one of {', '.join(CONTENT_KINDS)}")
-    found: dict[str, Any] = {"id": storable(name), "kind": kind, "received_at": at}
+    told = min(at, _moment("told_at", row.get("told_at"), at)) if waited else at
+    found: dict[str, Any] = {"id": storable(name), "kind": kind, "received_at": at, "told_at": told}
     for field, longest in (
         ("creator_id", LONGEST_ID), ("title", LONGEST_TEXT), ("text", LONGEST_TEXT), ("video", 1024),
     ):  # fmt: skip
@@ -198,11 +222,11 @@ def check_content(row: Mapping[str, Any], at: datetime) -> dict[str, Any]:
         if value is not None and (not listed or len(value) > most):
             raise InputError(f"{field} must be a list of at most {most} texts")
         found[field] = orjson.dumps(storable(value)).decode() if value else None
-    found["created_at"] = _created(row.get("created_at"), at)
+    found["created_at"] = _moment("created_at", row.get("created_at"), told)
     return found
 
 
-def _created(value: Any, at: datetime) -> datetime:
+def _moment(field: str, value: Any, at: datetime) -> datetime:
     if value is None:
         return at
     try:
@@ -210,7 +234,7 @@ def _created(value: Any, at: datetime) -> datetime:
         if moment.tzinfo is None:
             raise ValueError
     except (ValueError, AttributeError, TypeError):
-        raise InputError("created_at must be a time with time zone, such as 2026-11-29T10:00:00Z") from None
+        raise InputError(f"{field} must be a time with time zone, such as 2026-11-29T10:00:00Z") from None
     return datetime.astimezone(moment, UTC)
 
 
@@ -222,9 +246,8 @@ def get_content(engine: Engine, content_id: str) -> StoredContent | None:
 def get_contents(engine: Engine, ids: Sequence[str]) -> list[StoredContent]:
     """Those of ``ids`` that there are, by id."""
     query = SQL("select {} from contents where id = any(%s) order by id").format(_SELECTED)
-    with transaction(engine) as connection, _contents(connection) as cur:
-        found: list[StoredContent] = cur.execute(query, ([storable(one) for one in ids],)).fetchall()
-    return found
+    with transaction(engine) as connection, rows_of(connection, StoredContent) as cur:
+        return cur.execute(query, ([storable(one) for one in ids],)).fetchall()
 
 
 def claim_due(engine: Engine, *, limit: int, at: datetime, lease: timedelta = LEASE) -> list[StoredContent]:
@@ -244,7 +267,7 @@ def claim_due(engine: Engine, *, limit: int, at: datetime, lease: timedelta = LE
         """
     ).format(_SELECTED)
     values = {"at": at, "before": at - lease, "tries": TRIES, "limit": limit}
-    with transaction(engine) as connection, _contents(connection) as cur:
+    with transaction(engine) as connection, rows_of(connection, StoredContent) as cur:
         found: list[StoredContent] = cur.execute(query, values).fetchall()
     return sorted(found, key=lambda one: (one.received_at, one.id))
 
@@ -277,7 +300,7 @@ def fail(
         """
     ).format(_SELECTED)
     values = {"ids": list(ids), "error": storable(error)[:2000], "at": at, "lease": lease, "pause": PAUSE}
-    with transaction(engine) as connection, _contents(connection) as cur:
+    with transaction(engine) as connection, rows_of(connection, StoredContent) as cur:
         found: list[StoredContent] = cur.execute(query, values).fetchall()
     return [one for one in found if one.attempts >= TRIES]
 
@@ -303,16 +326,8 @@ def claim_left_over(
         """
     ).format(_SELECTED)
     values = {"at": at, "before": at - lease, "tries": TRIES, "limit": limit}
-    with transaction(engine) as connection, _contents(connection) as cur:
-        found: list[StoredContent] = cur.execute(query, values).fetchall()
-    return found
-
-
-def release(engine: Engine, ids: Sequence[str]) -> None:
-    """Give claimed contents back untouched: they are due at once, and the attempt does not count."""
-    query = "update contents set claimed_at = null, attempts = greatest(attempts - 1, 0) where id = any(%s)"
-    with transaction(engine) as connection, cursor(connection) as cur:
-        cur.execute(query, (list(ids),))
+    with transaction(engine) as connection, rows_of(connection, StoredContent) as cur:
+        return cur.execute(query, values).fetchall()
 
 
 def ask_again(
@@ -342,9 +357,8 @@ def ask_again(
     values = {
         "ids": [storable(one) for one in ids], "at": at, "kind": kind, "moderate": moderate, "analyze": analyze,
     }  # fmt: skip
-    with transaction(engine) as connection, _contents(connection) as cur:
-        found: list[StoredContent] = cur.execute(query, values).fetchall()
-    return found
+    with transaction(engine) as connection, rows_of(connection, StoredContent) as cur:
+        return cur.execute(query, values).fetchall()
 
 
 def store_analysis(engine: Engine, rows: Sequence[Mapping[str, Any]], at: datetime) -> int:
@@ -371,7 +385,7 @@ def store_analysis(engine: Engine, rows: Sequence[Mapping[str, Any]], at: dateti
         insert into webhook_deliveries (event, content_id, payload, created_at, next_at)
         select 'content.analyzed', id, jsonb_build_object('content_id', id, 'content_type', kind,
             'creator_id', creator_id, 'revision', revision, 'analysis', analysis, 'at', %(at)s::timestamptz),
-            %(at)s, %(at)s
+            %(at)s, least(%(at)s, now())
         from done
     """
     ordered = sorted(rows, key=lambda row: str(row["id"]))
@@ -385,23 +399,3 @@ def store_analysis(engine: Engine, rows: Sequence[Mapping[str, Any]], at: dateti
     with transaction(engine) as connection, cursor(connection) as cur:
         cur.execute(query, values)
         return cur.rowcount
-
-
-def due_counts(engine: Engine) -> dict[str, int]:
-    """How many wait for moderation or analysis (``due``), and whose tries are used up (``failed``)."""
-    query = """
-        select count(*) filter (where attempts < %(tries)s or claimed_at > now() - interval '1 hour') as due,
-            count(*) filter (where attempts >= %(tries)s and claimed_at <= now() - interval '1 hour') as failed
-        from contents where moderated_revision < revision or analyzed_revision < revision
-    """
-    with transaction(engine) as connection, cursor(connection) as cur:
-        row = cur.execute(query, {"tries": TRIES}).fetchone()
-    return {"due": int(row[0]), "failed": int(row[1])} if row else {"due": 0, "failed": 0}
-
-
-def _contents(connection: Connection) -> Any:
-    """A cursor that gives :class:`StoredContent`."""
-    driver = connection.connection.driver_connection
-    if driver is None:
-        raise RuntimeError("the connection is closed")
-    return driver.cursor(row_factory=class_row(StoredContent))

@@ -9,15 +9,17 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as csv
 from psycopg import Cursor
+from psycopg.rows import class_row
 from psycopg.sql import SQL, Composable, Identifier
 from sqlalchemy import Connection
 
+Row = TypeVar("Row")
 BLOCK_BYTES = 4 * 1024 * 1024
 CHUNK_ROWS = 65_536
 
@@ -28,6 +30,14 @@ def cursor(connection: Connection) -> Cursor[Any]:
     if driver is None:
         raise RuntimeError("the connection is closed")
     return driver.cursor()
+
+
+def rows_of(connection: Connection, kind: type[Row]) -> Cursor[Row]:
+    """A cursor in the transaction of ``connection`` that gives each row as a ``kind``, by its fields."""
+    driver = connection.connection.driver_connection
+    if driver is None:
+        raise RuntimeError("the connection is closed")
+    return driver.cursor(row_factory=class_row(kind))
 
 
 def copy_in(cur: Cursor[Any], target: str, table: pa.Table) -> None:

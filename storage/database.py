@@ -9,6 +9,7 @@ import hashlib
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -89,6 +90,15 @@ def database_errors(engine: Engine) -> Iterator[None]:
         raise DatabaseError(f"The database layer failed: {error}") from error
 
 
+def database_now(engine: Engine) -> datetime:
+    """The database's clock, UTC: by it several processes hand work to one another, whose own clocks differ and
+    may jump. Raises DatabaseUnavailable.
+    """
+    with transaction(engine) as connection:
+        found: datetime = connection.execute(text("select clock_timestamp()")).scalar_one()
+    return found
+
+
 def address(engine: Engine) -> str:
     """``host:port`` of the server."""
     return f"{engine.url.host}:{engine.url.port or 5432}"
@@ -131,7 +141,7 @@ def _first_sentence(cause: BaseException | None) -> str:
 
 
 def advisory_guard(
-    engine: Engine, wait_seconds: float | None = None
+    engine: Engine, wait_seconds: float | None = None, *, shared: bool = False
 ) -> Callable[[str], AbstractContextManager[None]]:
     """Locks by name, held in PostgreSQL: who publishes, promotes or decides does so alone.
 
@@ -141,21 +151,23 @@ def advisory_guard(
     Args:
         engine: where the lock is held.
         wait_seconds: how long to wait for another holder (None: as long as it takes).
+        shared: hold it together with others who share it; who holds it alone waits for all of them.
 
     Returns:
         name -> context manager, which raises DatabaseUnavailable when the server is away or went away while
         the lock was held, and DatabaseError when the wait was in vain.
     """
+    kind = "_shared" if shared else ""
 
     @contextmanager
     def guard(name: str) -> Iterator[None]:
         with database_errors(engine):
             connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         try:
-            _lock(connection, engine, name, wait_seconds)
+            _lock(connection, engine, name, wait_seconds, kind)
             yield
             with database_errors(engine):
-                connection.execute(text("select pg_advisory_unlock(:key)"), {"key": lock_key(name)})
+                connection.execute(text(f"select pg_advisory_unlock{kind}(:key)"), {"key": lock_key(name)})
         except BaseException:
             connection.invalidate()  # closes it, and with it the lock goes
             raise
@@ -165,12 +177,14 @@ def advisory_guard(
     return guard
 
 
-def _lock(connection: Connection, engine: Engine, name: str, wait_seconds: float | None) -> None:
+def _lock(
+    connection: Connection, engine: Engine, name: str, wait_seconds: float | None, kind: str = ""
+) -> None:
     milliseconds = 0 if wait_seconds is None else max(1, int(wait_seconds * 1000))
     try:
         with database_errors(engine):
             connection.execute(text(f"set lock_timeout = {milliseconds}"))
-            connection.execute(text("select pg_advisory_lock(:key)"), {"key": lock_key(name)})
+            connection.execute(text(f"select pg_advisory_lock{kind}(:key)"), {"key": lock_key(name)})
             connection.execute(text("reset lock_timeout"))
     except DatabaseError as error:
         if "lock timeout" in error.message:

@@ -80,16 +80,24 @@ def load(settings: Settings, database: str, source: Path, *, programs: Path) -> 
     _run(settings, database, command, programs)
 
 
+def has_tables(engine: Engine) -> bool:
+    """Whether the database of ``engine`` has a table."""
+    return bool(_tables(engine))
+
+
 def require_empty(engine: Engine) -> None:
     """Raise InputError where the database of ``engine`` has a table already."""
-    with database_errors(engine), engine.connect() as connection:
-        tables = connection.execute(text(TABLES)).all()
-    if tables:
+    if tables := _tables(engine):
         raise InputError(
-            f"The database '{engine.url.database}' is not empty: it has the table {tables[0][1]}"
+            f"The database '{engine.url.database}' is not empty: it has the table {tables[0]}"
             f"{f' and {len(tables) - 1} more' if len(tables) > 1 else ''}.",
             hint="Restore into a new database (DB_NAME), or a new ASSAY_HOME; nothing is ever overwritten.",
         )
+
+
+def _tables(engine: Engine) -> list[str]:
+    with database_errors(engine), engine.connect() as connection:
+        return [str(row[1]) for row in connection.execute(text(TABLES))]
 
 
 def _run(settings: Settings, database: str, command: Sequence[str], programs: Path) -> None:

@@ -131,11 +131,16 @@ def keep_report(engine: Engine, subject: str, report: Mapping[str, Any]) -> None
         connection.execute(changed)
 
 
-def rows_guard(engine: Engine, family: str, wait_seconds: float | None = None) -> AbstractContextManager[None]:
+def rows_guard(
+    engine: Engine, family: str, wait_seconds: float | None = None, *, shared: bool = False
+) -> AbstractContextManager[None]:
     """Held by whoever makes rows of ``family`` (collects, builds, adds), from its first look at the sources to
     the end of its publication, and by an erasure: nobody publishes what an erasure has just removed.
+
+    ``shared`` is for those whose rows do not depend on one another, such as of several days: an erasure, or
+    whoever builds of these days, waits for all of them.
     """
-    return advisory_guard(engine, wait_seconds)(f"rows:{family}")
+    return advisory_guard(engine, wait_seconds, shared=shared)(f"rows:{family}")
 
 
 def _key(settings: Settings) -> bytes:

@@ -1,6 +1,6 @@
 """A person's lines in the services' queues on disk: ASSAY_HOME/services/*/spool of predictions,
-ASSAY_HOME/services/*/outcomes of what became of clips, ASSAY_HOME/services/*/events of interactions, and
-ASSAY_HOME/services/*/contents of what was published.
+ASSAY_HOME/services/*/shadow of answers that nobody saw, ASSAY_HOME/services/*/outcomes of what became of clips,
+ASSAY_HOME/services/*/events of interactions, and ASSAY_HOME/services/*/contents of what was published.
 
 A file of a service that runs is locked by it; it ships its lines within a second. So such a file is waited for,
 and the others are written anew without the person's lines.
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-FOLDERS = ("*/spool", "*/outcomes", "*/events", "*/contents")
+FOLDERS = ("*/spool", "*/shadow", "*/outcomes", "*/events", "*/contents")
 QUEUES = tuple(f"{folder}/*.jsonl" for folder in FOLDERS)
 #: Lines that could not be shipped; files without an owner, to which a service may add at any moment.
 SET_ASIDE = tuple(f"{folder}/set-aside/*.jsonl" for folder in FOLDERS)

@@ -89,6 +89,20 @@ _FAMILY_ROWS = (
                 where family = 'ctr' and inputs ->> %(column)s = %(person)s))""",
     ),
     (
+        "shadow_answers",
+        """family = %(family)s and (
+            entity_id = any(%(entities)s::text[])
+            or id in (select id from predictions
+                where family = %(family)s and inputs ->> %(column)s = %(person)s)
+            or %(family)s = 'moderation' and id in (select id from moderation_decisions
+                where creator_id = %(person)s
+                    or content_id in (select id from contents where creator_id = %(person)s))
+            or %(family)s in ('imagery', 'sentiment', 'topics', 'entities')
+                and (entity_id in (select id from contents where creator_id = %(person)s)
+                    or entity_id in (select content_id from moderation_decisions
+                        where creator_id = %(person)s)))""",
+    ),
+    (
         "predictions",
         """family = %(family)s and (
             entity_id = any(%(entities)s::text[]) or inputs ->> %(column)s = %(person)s)""",

@@ -30,6 +30,7 @@ from storage.erasure import ForgottenPeople
 _ATTEMPTS = 3
 #: A statement that waits longer, for a lock or a disk, is given up by the server.
 STATEMENT_SECONDS = 2
+_MARGIN_SECONDS = 0.5
 Status = Literal["counted", "repeated", "conflict", "late", "unknown"]
 
 
@@ -100,6 +101,17 @@ class RewardOutcome:
     status: Status
     variant: str | None = None
     value: float | None = None
+
+
+def still_written_seconds() -> float:
+    """How long decisions about somebody who was just forgotten may come on record: by who looked before."""
+    return ForgottenPeople.LOOK_SECONDS + STATEMENT_SECONDS + _MARGIN_SECONDS
+
+
+def any_decides(engine: Engine) -> bool:
+    """Whether some experiment runs. Raises DatabaseUnavailable."""
+    with transaction(engine) as connection, cursor(connection) as cur:
+        return cur.execute("select from experiments where state = 'running' limit 1").fetchone() is not None
 
 
 def record_decisions(

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import orjson
-from psycopg.rows import class_row
 from psycopg.sql import SQL, Identifier
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
 from config.errors import InputError
 from storage.content_tables import MEDIA_JOBS
-from storage.copying import cursor
+from storage.copying import cursor, rows_of
 from storage.database import transaction
 from storage.rows import storable
 
@@ -91,15 +90,15 @@ def request_job(
     values = {
         "id": job, "kind": kind, "content_id": storable(content_id), "creator_id": storable(creator_id),
         "source": storable(source), "params": orjson.dumps(storable(params or {})).decode(), "at": at,
-        "next": at + hold, "again": again,
+        "hold": hold, "again": again,
     }  # fmt: skip
     with transaction(engine) as connection, cursor(connection) as cur:
         cur.execute(
             "insert into media_jobs (id, kind, content_id, creator_id, source, params, requested_at, next_at)"
             " values (%(id)s, %(kind)s, %(content_id)s, %(creator_id)s, %(source)s, %(params)s::jsonb, %(at)s,"
-            " %(next)s) on conflict (id) do update set state = 'queued', attempts = 0, progress = 0,"
-            " error = null, result = null, finished_at = null, requested_at = excluded.requested_at,"
-            " next_at = excluded.next_at"
+            " least(%(at)s, now()) + %(hold)s) on conflict (id) do update set state = 'queued', attempts = 0,"
+            " progress = 0, error = null, result = null, finished_at = null,"
+            " requested_at = excluded.requested_at, next_at = excluded.next_at"
             " where %(again)s and media_jobs.state in ('done', 'failed')",
             values,
         )
@@ -110,9 +109,8 @@ def request_job(
 def get_job(engine: Engine, job: UUID) -> StoredJob | None:
     """One job. Raises DatabaseUnavailable."""
     query = SQL("select {} from media_jobs where id = %s").format(_SELECTED)
-    with transaction(engine) as connection, _jobs(connection) as cur:
-        found: StoredJob | None = cur.execute(query, (job,)).fetchone()
-    return found
+    with transaction(engine) as connection, rows_of(connection, StoredJob) as cur:
+        return cur.execute(query, (job,)).fetchone()
 
 
 def jobs_of(engine: Engine, content_id: str) -> list[StoredJob]:
@@ -120,35 +118,8 @@ def jobs_of(engine: Engine, content_id: str) -> list[StoredJob]:
     query = SQL("select {} from media_jobs where content_id = %s order by requested_at desc, id").format(
         _SELECTED
     )
-    with transaction(engine) as connection, _jobs(connection) as cur:
-        found: list[StoredJob] = cur.execute(query, (storable(content_id),)).fetchall()
-    return found
-
-
-def claim_job(
-    engine: Engine, *, at: datetime, kinds: Sequence[str] = MEDIA_JOBS, lease: timedelta = LEASE
-) -> StoredJob | None:
-    """Take the job that is due longest: a queued one, or one whose worker has not told of itself for ``lease``.
-
-    Its number of attempts goes up; see :func:`exhausted`.
-    """
-    query = SQL(
-        """
-        update media_jobs set state = 'running', attempts = attempts + 1, started_at = %(at)s,
-            heartbeat_at = %(at)s, progress = 0
-        where id = (
-            select id from media_jobs
-            where kind = any(%(kinds)s) and (
-                (state = 'queued' and next_at <= %(at)s)
-                or (state = 'running' and heartbeat_at < %(before)s))
-            order by next_at, id limit 1 for update skip locked)
-        returning {}
-        """
-    ).format(_SELECTED)
-    values = {"at": at, "before": at - lease, "kinds": list(kinds)}
-    with transaction(engine) as connection, _jobs(connection) as cur:
-        found: StoredJob | None = cur.execute(query, values).fetchone()
-    return found
+    with transaction(engine) as connection, rows_of(connection, StoredJob) as cur:
+        return cur.execute(query, (storable(content_id),)).fetchall()
 
 
 def hand_out(engine: Engine, *, limit: int, at: datetime, lease: timedelta = LEASE) -> list[StoredJob]:
@@ -167,7 +138,7 @@ def hand_out(engine: Engine, *, limit: int, at: datetime, lease: timedelta = LEA
         """
     ).format(_SELECTED)
     values = {"at": at, "until": at + lease, "before": at - lease, "limit": limit}
-    with transaction(engine) as connection, _jobs(connection) as cur:
+    with transaction(engine) as connection, rows_of(connection, StoredJob) as cur:
         found: list[StoredJob] = cur.execute(query, values).fetchall()
     return sorted(found, key=lambda one: (one.requested_at, one.id))
 
@@ -190,19 +161,18 @@ def take_job(engine: Engine, job: UUID, *, at: datetime, lease: timedelta = LEAS
         returning {}
         """
     ).format(_SELECTED)
-    with transaction(engine) as connection, _jobs(connection) as cur:
-        found: StoredJob | None = cur.execute(query, {"id": job, "at": at, "before": at - lease}).fetchone()
-    return found
+    with transaction(engine) as connection, rows_of(connection, StoredJob) as cur:
+        return cur.execute(query, {"id": job, "at": at, "before": at - lease}).fetchone()
 
 
 def progress(engine: Engine, job: StoredJob, share: float, at: datetime) -> bool:
     """Tell how far a job is, and that its worker lives; False: it is not this worker's any more."""
     query = (
         "update media_jobs set progress = %s, heartbeat_at = %s"
-        " where id = %s and state = 'running' and attempts = %s"
+        " where id = %s and state = 'running' and attempts = %s and started_at = %s"
     )
     with transaction(engine) as connection, cursor(connection) as cur:
-        cur.execute(query, (min(1.0, max(0.0, share)), at, job.id, job.attempts))
+        cur.execute(query, (min(1.0, max(0.0, share)), at, job.id, job.attempts, job.started_at))
         return cur.rowcount == 1
 
 
@@ -212,18 +182,18 @@ def finish(engine: Engine, job: StoredJob, result: Mapping[str, Any], at: dateti
         with done as (
             update media_jobs set state = 'done', progress = 1, result = %(result)s::jsonb, error = null,
                 finished_at = %(at)s, heartbeat_at = %(at)s
-            where id = %(id)s and state = 'running' and attempts = %(attempts)s
+            where id = %(id)s and state = 'running' and attempts = %(attempts)s and started_at = %(started)s
             returning id, kind, content_id, creator_id, result
         )
         insert into webhook_deliveries (event, content_id, payload, created_at, next_at)
         select 'media.done', content_id, jsonb_build_object('job_id', id, 'job', kind,
             'content_id', content_id, 'creator_id', creator_id, 'result', result,
-            'at', %(at)s::timestamptz), %(at)s, %(at)s
+            'at', %(at)s::timestamptz), %(at)s, least(%(at)s, now())
         from done returning 1
     """
     values = {
         "result": orjson.dumps(storable(result), option=orjson.OPT_SERIALIZE_NUMPY).decode(), "at": at,
-        "id": job.id, "attempts": job.attempts,
+        "id": job.id, "attempts": job.attempts, "started": job.started_at,
     }  # fmt: skip
     with transaction(engine) as connection, cursor(connection) as cur:
         return cur.execute(query, values).fetchone() is not None
@@ -254,43 +224,31 @@ def fail_job(
         pause: before the first retry.
 
     Returns:
-        Whether it has failed for good; the product is told then.
+        Whether it has failed for good by this; the product is told then. False also where the job is not this
+        worker's any more: then nothing changes.
     """
     ended = for_good or exhausted(job)
     values = {
         "error": storable(error)[:2000], "at": at, "id": job.id, "attempts": job.attempts,
+        "started": job.started_at,
         "next": at + pause * 2 ** max(job.attempts - 1, 0),
     }  # fmt: skip
     retried = """
         update media_jobs set state = 'queued', error = %(error)s, next_at = %(next)s
-        where id = %(id)s and state = 'running' and attempts = %(attempts)s
+        where id = %(id)s and state = 'running' and attempts = %(attempts)s and started_at = %(started)s
     """
     given_up = """
         with done as (
             update media_jobs set state = 'failed', error = %(error)s, finished_at = %(at)s
-            where id = %(id)s and state = 'running' and attempts = %(attempts)s
+            where id = %(id)s and state = 'running' and attempts = %(attempts)s and started_at = %(started)s
             returning id, kind, content_id, creator_id, error
         )
         insert into webhook_deliveries (event, content_id, payload, created_at, next_at)
         select 'media.failed', content_id, jsonb_build_object('job_id', id, 'job', kind,
             'content_id', content_id, 'creator_id', creator_id, 'error', error,
-            'at', %(at)s::timestamptz), %(at)s, %(at)s
+            'at', %(at)s::timestamptz), %(at)s, least(%(at)s, now())
         from done
     """
     with transaction(engine) as connection, cursor(connection) as cur:
         cur.execute(given_up if ended else retried, values)
-    return ended
-
-
-def job_counts(engine: Engine) -> dict[str, int]:
-    """Jobs by state."""
-    with transaction(engine) as connection, cursor(connection) as cur:
-        return dict(cur.execute("select state, count(*) from media_jobs group by 1").fetchall())
-
-
-def _jobs(connection: Connection) -> Any:
-    """A cursor that gives :class:`StoredJob`."""
-    driver = connection.connection.driver_connection
-    if driver is None:
-        raise RuntimeError("the connection is closed")
-    return driver.cursor(row_factory=class_row(StoredJob))
+        return ended and cur.rowcount == 1

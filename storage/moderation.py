@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from psycopg.rows import class_row
 from psycopg.sql import SQL, Identifier
 from sqlalchemy import Connection, Engine
 
 from config.settings import Settings
-from storage.copying import cursor
+from storage.copying import cursor, rows_of
 from storage.database import transaction
 from storage.erasure import erased_while_adding
 from storage.moderation_reviews import appeal, review
@@ -24,7 +22,7 @@ from storage.moderation_rows import COLUMNS, FIELDS, Decision, checked
 from storage.rows import storable
 
 __all__ = [
-    "Decision", "appeal", "get_decision", "history", "insert_decisions", "queue", "queue_counts", "review",
+    "Decision", "appeal", "get_decision", "history", "insert_decisions", "queue", "review",
 ]  # fmt: skip
 
 logger = logging.getLogger(__name__)
@@ -96,7 +94,7 @@ FOLLOW = SQL(
             'decision_id', decision_id, 'decision', decision, 'flags', to_jsonb(moderation_flags),
             'scores', scores, 'reasons', reasons,
             'versions', jsonb_build_object('moderation', version, 'imagery', image_version), 'at', at),
-        received_at, received_at
+        received_at, least(received_at, now())
     from followed
     """
 )
@@ -160,7 +158,7 @@ def _remembered(
 def get_decision(engine: Engine, decision: UUID) -> Decision | None:
     """One decision. Raises DatabaseUnavailable."""
     query = SQL("select {} from moderation_decisions d where id = %s").format(_COLUMNS)
-    with transaction(engine) as connection, _decisions(connection) as cur:
+    with transaction(engine) as connection, rows_of(connection, Decision) as cur:
         return cur.execute(query, (decision,)).fetchone()
 
 
@@ -169,7 +167,7 @@ def history(engine: Engine, content_id: str, *, limit: int = 100) -> list[Decisi
     query = SQL(
         "select {} from moderation_decisions d where content_id = %s order by at desc, id limit %s"
     ).format(_COLUMNS)
-    with transaction(engine) as connection, _decisions(connection) as cur:
+    with transaction(engine) as connection, rows_of(connection, Decision) as cur:
         return cur.execute(query, (storable(content_id), limit)).fetchall()
 
 
@@ -215,35 +213,5 @@ def queue(
         "select {} from moderation_decisions d where {}"
         " order by d.appealed desc, d.uncertainty desc, d.id desc limit %(limit)s"
     ).format(_COLUMNS, SQL(" and ").join(conditions))
-    with transaction(engine) as connection, _decisions(connection) as cur:
+    with transaction(engine) as connection, rows_of(connection, Decision) as cur:
         return cur.execute(query, values).fetchall()
-
-
-def queue_counts(engine: Engine) -> dict[str, int]:
-    """How many wait: ``open``, and of those ``appealed`` and by decision."""
-    query = """
-        select count(*) as open, count(*) filter (where appealed) as appealed,
-            count(*) filter (where decision = 'review_required') as review_required,
-            count(*) filter (where decision = 'flagged') as flagged
-        from moderation_decisions where open
-    """
-    with transaction(engine) as connection, cursor(connection) as cur:
-        row = cur.execute(query).fetchone()
-        names = [column.name for column in cur.description or ()]
-    return dict(zip(names, map(int, row or ()), strict=True))
-
-
-def decisions_between(engine: Engine, start: datetime, end: datetime) -> int:
-    """How many decisions were given in ``start <= at < end``."""
-    query = "select count(*) from moderation_decisions where at >= %s and at < %s"
-    with transaction(engine) as connection, cursor(connection) as cur:
-        found = cur.execute(query, (start, end)).fetchone()
-    return int(found[0]) if found else 0
-
-
-def _decisions(connection: Connection) -> Any:
-    """A cursor that gives :class:`Decision`."""
-    driver = connection.connection.driver_connection
-    if driver is None:
-        raise RuntimeError("the connection is closed")
-    return driver.cursor(row_factory=class_row(Decision))

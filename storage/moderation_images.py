@@ -8,14 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection
 
-from sqlalchemy import Engine
-
-from config.errors import InputError
 from config.settings import Settings
-from storage.copying import cursor
-from storage.database import transaction
 from storage.objects import ObjectInfo, ObjectStore, open_store
 
 PREFIX = "moderation/images/"
@@ -49,25 +43,6 @@ def store_image(place: Settings | ObjectStore, data: bytes) -> str:
     return key
 
 
-def read_image(settings: Settings, key: str, *, max_bytes: int | None = None) -> bytes:
-    """The bytes of a picture that a decision names.
-
-    Args:
-        settings: the platform's.
-        key: one of ``moderation_decisions.images``.
-        max_bytes: a larger object is not read; None: any is.
-
-    Raises:
-        ObjectNotFound: there is none under that key (a creator may have removed it, or was forgotten).
-        InputError: the key is none that a bucket can hold, or the picture is larger than ``max_bytes``.
-        StoreError: the object store failed.
-    """
-    store = store_of(settings, key)
-    if max_bytes is not None and (size := store.stat(key).size) > max_bytes:
-        raise InputError(f"The picture '{key}' has {size:,} bytes; at most {max_bytes:,} are read.")
-    return store.get(key)
-
-
 class ModeratedImages:
     """The pictures of decisions as one store, whichever bucket each is in. Safe for several threads.
 
@@ -96,27 +71,3 @@ class ModeratedImages:
 def store_of(settings: Settings, key: str) -> ObjectStore:
     """The store of the bucket that ``key`` is in. Reaches nothing yet."""
     return open_store(settings) if is_kept(key) else open_store(settings, settings.media_bucket)
-
-
-def drop_unused(engine: Engine, store: ObjectStore, keys: Collection[str]) -> int:
-    """Remove those kept pictures of ``keys`` that no decision names any more; how many there were.
-
-    For when decisions have been deleted (somebody was forgotten, or their time was over), after that deletion:
-    the same bytes may have been looked at for another piece of content. Pictures in the media bucket are the
-    product's, and stay.
-
-    Raises:
-        DatabaseUnavailable: the server cannot be reached.
-        StoreError: the object store failed; run it again.
-    """
-    asked = sorted(filter(is_kept, set(keys)))
-    with transaction(engine) as connection, cursor(connection) as cur:
-        found = cur.execute(
-            "select key from unnest(%s::text[]) as asked (key) where not exists"
-            " (select from moderation_decisions d where d.images @> array[asked.key])",
-            (asked,),
-        ).fetchall()
-    unused = [key for (key,) in found if store.exists(key)]
-    for key in unused:
-        store.delete(key)
-    return len(unused)

@@ -34,7 +34,7 @@ select 'content.reviewed', id, jsonb_build_object(
         'content_id', id, 'content_type', kind, 'creator_id', creator_id, 'revision', revision,
         'decision_id', %(id)s::uuid, 'decision', %(decision)s::text, 'flags', to_jsonb(%(labels)s::text[]),
         'appeal', %(outcome)s::text, 'at', %(at)s::timestamptz),
-    %(at)s, %(at)s
+    %(at)s, least(%(at)s, now())
 from followed
 """
 RESOLVE = """

@@ -141,12 +141,12 @@ def _row(number: int, row: Mapping[str, Any]) -> dict[str, Any]:
             "id": str(uuid.UUID(str(row["id"]))),
             "family": storable(str(row["family"])),
             "entity_id": _text(row.get("entity_id")),
-            "at": _time(row["at"]),
-            "inputs": _json(row["inputs"]),
-            "answer": _json(row["answer"]),
+            "at": time_of(row["at"]),
+            "inputs": json_text(row["inputs"]),
+            "answer": json_text(row["answer"]),
             "model_version": _text(row.get("model_version")),
             "latency_ms": None if row.get("latency_ms") is None else max(0.0, float(row["latency_ms"])),
-            "received_at": _time(row["received_at"]),
+            "received_at": time_of(row["received_at"]),
         }
     except KeyError as error:
         raise InputError(f"Prediction {number} of the batch has no field {error}.") from None
@@ -154,7 +154,8 @@ def _row(number: int, row: Mapping[str, Any]) -> dict[str, Any]:
         raise InputError(f"Prediction {number} of the batch is not usable: {error}.") from None
 
 
-def _time(value: Any) -> datetime:
+def time_of(value: Any) -> datetime:
+    """A datetime with time zone, or its ISO text, as the former. Raises ValueError for anything else."""
     at = datetime.fromisoformat(value) if isinstance(value, str) else value
     if not isinstance(at, datetime) or at.tzinfo is None:
         raise ValueError(f"{value!r} is not a time with time zone")
@@ -165,7 +166,8 @@ def _text(value: Any) -> str | None:
     return None if value is None else storable(str(value))
 
 
-def _json(value: Any) -> str:
+def json_text(value: Any) -> str:
+    """A mapping as JSON that PostgreSQL can hold. Raises TypeError for anything else."""
     if not isinstance(value, Mapping):
         raise TypeError("inputs and answer are mappings")
     try:

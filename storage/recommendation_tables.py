@@ -23,17 +23,12 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from storage.base import Base, EntityId
+from storage.base import Base, EntityId, one_of
 
-#: What a user can do to an item; ``config/settings.py`` has a weight for each.
+#: What a user can do to an item; ``config/parts/recommendation.py`` has a weight for each.
 EVENT_KINDS = ("view", "like", "comment", "share", "bookmark", "follow", "skip")
 #: What can be recommended.
 ITEM_KINDS = ("video", "post", "user")
-
-
-def _one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
-    listed = ", ".join(f"'{value}'" for value in values)
-    return CheckConstraint(f"{column} in ({listed})", name=column)
 
 
 class Event(Base):
@@ -47,8 +42,8 @@ class Event(Base):
 
     __tablename__ = "events"
     __table_args__ = (
-        _one_of("kind", EVENT_KINDS),
-        _one_of("item_kind", ITEM_KINDS),
+        one_of("kind", EVENT_KINDS),
+        one_of("item_kind", ITEM_KINDS),
         CheckConstraint("watch_share >= 0 and watch_share <= 1", name="watch_share"),
         CheckConstraint("id <> '' and user_id <> '' and item_id <> ''", name="ids"),
         # by time first, so that what comes in now goes to the end of the index, not to all places of it
@@ -83,7 +78,7 @@ class Item(Base):
 
     __tablename__ = "items"
     __table_args__ = (
-        _one_of("kind", ITEM_KINDS),
+        one_of("kind", ITEM_KINDS),
         CheckConstraint("id <> ''", name="id"),
         Index(None, "updated_at"),
         Index(None, "tx", "id"),
@@ -109,7 +104,7 @@ class RecommendationList(Base):
     """A list that was computed ahead for a user: [{id, score, source, reason}], the best first."""
 
     __tablename__ = "recommendation_lists"
-    __table_args__ = (_one_of("item_kind", ITEM_KINDS), Index(None, "made_at"))
+    __table_args__ = (one_of("item_kind", ITEM_KINDS), Index(None, "made_at"))
 
     user_id: Mapped[EntityId] = mapped_column(primary_key=True)
     item_kind: Mapped[EntityId] = mapped_column(primary_key=True)

@@ -1,25 +1,23 @@
 """Results on their way to the product: due deliveries, what became of them, and their signature.
 
-A delivery is written in the transaction of what it tells of. It is sent at least once: the receiver knows a
-repeat by the id.
+A delivery is written in the transaction of what it tells of, and is due at once by the database's clock, too: a
+worker whose clock is ahead delays nothing. It is sent at least once: the receiver knows a repeat by the id.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import orjson
-from psycopg import Cursor
-from psycopg.rows import class_row
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
-from storage.copying import cursor
+from storage.copying import cursor, rows_of
 from storage.database import transaction
 from storage.rows import storable
 
@@ -57,18 +55,6 @@ def sign(secret: bytes, timestamp: int, body: bytes) -> str:
     return f"t={timestamp},v1={digest}"
 
 
-def enqueue(
-    cur: Cursor[Any], event: str, content_id: str | None, payload: Mapping[str, Any], at: datetime
-) -> None:
-    """Write a delivery in the transaction of ``cur``."""
-    body = orjson.dumps(storable(payload), default=str).decode()
-    cur.execute(
-        "insert into webhook_deliveries (event, content_id, payload, created_at, next_at)"
-        " values (%s, %s, %s::jsonb, %s, %s)",
-        (event, content_id, body, at, at),
-    )
-
-
 def claim_deliveries(
     engine: Engine, *, limit: int, at: datetime, lease: timedelta = LEASE
 ) -> list[DueDelivery]:
@@ -80,7 +66,7 @@ def claim_deliveries(
             order by next_at, created_at, id limit %(limit)s for update skip locked)
         returning id, event, content_id, payload, created_at, attempts
     """
-    with transaction(engine) as connection, _deliveries(connection) as cur:
+    with transaction(engine) as connection, rows_of(connection, DueDelivery) as cur:
         values = {"at": at, "until": at + lease, "limit": limit}
         found: list[DueDelivery] = cur.execute(query, values).fetchall()
     return sorted(found, key=lambda one: (one.created_at, one.id))
@@ -111,11 +97,3 @@ def nobody_to_tell(engine: Engine, *, at: datetime) -> int:
     with transaction(engine) as connection, cursor(connection) as cur:
         cur.execute(query, (at,))
         return cur.rowcount
-
-
-def _deliveries(connection: Connection) -> Any:
-    """A cursor that gives :class:`DueDelivery`."""
-    driver = connection.connection.driver_connection
-    if driver is None:
-        raise RuntimeError("the connection is closed")
-    return driver.cursor(row_factory=class_row(DueDelivery))

@@ -35,8 +35,8 @@ class Eraser:
         Raises:
             VersionCorrupt: a part cannot be read, so that nobody knows whether it holds the person.
         """
-        erased = self._repository.erased_names(family)
-        manifests = [one for one in self._repository.list(family) if one.name not in erased]
+        gone = self._repository.gone_names(family)
+        manifests = [one for one in self._repository.list(family) if one.name not in gone]
         manifests.sort(key=lambda one: (_ORDER[one.stage], one.period, one.revision))
         by_name: dict[str, list[Holding]] = {}
         for holding in find_holdings(self._store, manifests, whose, columns):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections import defaultdict
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from typing import Protocol
 
 from config.errors import ObjectNotFound
@@ -43,6 +43,20 @@ def collect_garbage(
     if delete:
         orphans = _remove(store, named_parts, guard, orphans, before)
     return [*orphans, *store.sweep(before, delete=delete)]
+
+
+def remove_unnamed(
+    store: ObjectStore,
+    named_parts: NamedParts,
+    guard: Callable[[str], contextlib.AbstractContextManager[None]],
+    keys: Iterable[str],
+) -> list[ObjectInfo]:
+    """Remove those of ``keys`` that are there and that no manifest names."""
+    there = []
+    for key in keys:
+        with contextlib.suppress(ObjectNotFound):
+            there.append(store.stat(key))
+    return _remove(store, named_parts, guard, there, datetime.max.replace(tzinfo=UTC))
 
 
 def _remove(

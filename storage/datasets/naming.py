@@ -4,6 +4,7 @@ name      viral/full/2026-10        the first revision; viral/full/2026-10.r2 th
 manifest  metadata/viral/full/2026-10.json          metadata/viral/full/2026-10.r2.json
 part      datasets/viral/full/2026-10/<sha256>.parquet
 erased    metadata/viral/full/2026-10.erased        beside the manifest of a revision whose rows are gone
+retired   metadata/viral/full/2026-10.retired       the same, where retention deleted the rows
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from config.errors import InputError
 
 PARTS = "datasets/"
 MANIFESTS = "metadata/"
-ERASED = ".erased"
+ERASED, RETIRED = ".erased", ".retired"
 
 _MONTH = r"\d{4}-(?:0[1-9]|1[0-2])"
 #: stage -> what a period of it looks like (pattern, in words)
@@ -87,6 +88,11 @@ def parse_manifest_key(key: str) -> tuple[str, str, str, int] | None:
 def erased_key(family: str, stage: str, period: str, revision: int) -> str:
     """Where it is said that a person in that version was forgotten."""
     return f"{MANIFESTS}{version_name(family, stage, period, revision)}{ERASED}"
+
+
+def retired_key(family: str, stage: str, period: str, revision: int) -> str:
+    """Where it is said that retention deleted the rows of that version, and when."""
+    return f"{MANIFESTS}{version_name(family, stage, period, revision)}{RETIRED}"
 
 
 def guard_name(series: str) -> str:

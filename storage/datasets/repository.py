@@ -8,6 +8,7 @@ run makes use of or ``gc`` removes.
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,6 +25,7 @@ from config.errors import (
     VersionCorrupt,
     VersionErased,
     VersionNotFound,
+    VersionRetired,
 )
 from storage.datasets import naming
 from storage.datasets.chunking import check_schema
@@ -67,6 +69,13 @@ def _erased(manifest: Manifest) -> VersionErased:
         f"The rows of revision {manifest.revision} of {manifest.series} are gone:"
         " a person in it was forgotten.",
         hint=f"The latest revision of {manifest.series} has the rows of everybody else.",
+    )
+
+
+def _retired(name: str) -> VersionRetired:
+    return VersionRetired(
+        f"The rows of {name} are gone: retention deleted them.",
+        hint="Its manifest says what it was; what was built from it stays.",
     )
 
 
@@ -130,12 +139,14 @@ class DatasetRepository:
             InputError: a name, a period or the details are not well formed.
             DatasetError: the rows do not fit ``schema``.
             VersionConflict: other writers kept publishing other contents under the name.
+            VersionRetired: retention deleted the latest revision of the name: it is closed.
             StoreError: the store failed. Nothing is published; run it again.
         """
         series = naming.check_series(family, stage, period)
         if not callable(details):
             details = plain_details(details or {})
         schema = check_schema(schema)
+        self._require_open(series)
         known = {part.key for manifest in self._revisions(series) for part in manifest.parts}
         writer = PartWriter(self._store, series, known=known, part_bytes=self._part_bytes, workers=workers)
         written = writer.write(batches, schema, label=label, split=split)
@@ -160,6 +171,7 @@ class DatasetRepository:
         """Publish ``draft``, whose parts are written, as the next revision of its name. Raises as publish."""
         with self._guard(naming.guard_name(draft.series)):
             for _ in range(COMMIT_ATTEMPTS):
+                self._require_open(draft.series)
                 latest = self._latest_revision(draft.series)
                 if latest is not None and draft.same_content(latest):
                     return Published(latest, created=False)
@@ -173,6 +185,15 @@ class DatasetRepository:
         raise VersionConflict(
             f"Other writers keep publishing other contents of {draft.series}.", hint="Run one at a time."
         )
+
+    def _require_open(self, series: str) -> None:
+        """A name whose latest revision is retired gets no other: its sources may be gone by now."""
+        names = self._names(*series.split("/"))
+        if names and self._store.exists(naming.retired_key(*names[-1])):
+            raise VersionRetired(
+                f"{series} is closed: retention deleted its rows, and the name is not used again.",
+                hint="Its manifest stays, and what was built from it.",
+            )
 
     def _require_parts(self, manifest: Manifest) -> None:
         """Look once more before the commit: a clean-up with no patience may have been at work."""
@@ -241,8 +262,9 @@ class DatasetRepository:
         Raises:
             VersionCorrupt: a part is missing or damaged; names the version and the part.
             VersionErased: a person in it was forgotten.
+            VersionRetired: retention deleted its rows.
         """
-        return self._unless_erased(manifest, read_batches(self._store, manifest, columns, ahead=ahead))
+        return self._unless_gone(manifest, read_batches(self._store, manifest, columns, ahead=ahead))
 
     def skim(self, manifest: Manifest, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Some columns of the rows, as :meth:`batches`, for choosing among rows.
@@ -251,15 +273,14 @@ class DatasetRepository:
         """
         if not any(column.type in _HEAVY_TYPES for column in manifest.schema):
             return self.batches(manifest, columns)
-        return self._unless_erased(manifest, skim_batches(self._store, manifest, columns))
+        return self._unless_gone(manifest, skim_batches(self._store, manifest, columns))
 
-    def _unless_erased(self, manifest: Manifest, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def _unless_gone(self, manifest: Manifest, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         self.require_rows(manifest)
         try:
             yield from batches
         except VersionCorrupt:
-            if self.is_erased(manifest):  # meanwhile
-                raise _erased(manifest) from None
+            self.require_rows(manifest)  # they may have gone meanwhile
             raise
 
     def table(self, manifest: Manifest, columns: Sequence[str] | None = None) -> pa.Table:
@@ -291,31 +312,59 @@ class DatasetRepository:
     def named_parts(self, series: str | None = None) -> set[str]:
         """Keys of all parts that any manifest names, of all families or of one ``family/stage/period``.
 
-        What a revision named whose rows are erased is named no more.
+        What a revision named whose rows are erased or retired is named no more.
         """
         manifests = self._revisions(series) if series else self.list()
-        erased = self.erased_names(*(series.split("/")[:2] if series else ()))
-        return {part.key for manifest in manifests if manifest.name not in erased for part in manifest.parts}
+        gone = self.gone_names(*(series.split("/")[:2] if series else ()))
+        return {part.key for manifest in manifests if manifest.name not in gone for part in manifest.parts}
 
-    # -- erased revisions --------------------------------------------------------------------------------
+    # -- erased and retired revisions --------------------------------------------------------------------
+    def retire(self, manifest: Manifest, note: Mapping[str, Any]) -> None:
+        """Say that the rows of ``manifest`` are gone, by retention; ``note`` is kept with it.
+
+        From then on nobody reads them and no manifest names its parts: :meth:`remove_parts` deletes these.
+        """
+        text = json.dumps(plain_details(note), sort_keys=True)
+        with contextlib.suppress(ObjectExists), self._guard(naming.guard_name(manifest.series)):
+            self._store.create(naming.retired_key(*_place(manifest)), f"{text}\n".encode())
+
+    def remove_parts(self, keys: Iterable[str]) -> Garbage:
+        """Delete those of ``keys`` that no manifest names, however young. Only while nobody publishes."""
+        from storage.datasets.gc import remove_unnamed
+
+        return remove_unnamed(self._store, self.named_parts, self._guard, keys)
+
+    def is_retired(self, manifest: Manifest) -> bool:
+        """Whether retention deleted the rows of this version."""
+        return self._store.exists(naming.retired_key(*_place(manifest)))
+
+    def retired_names(self, family: str | None = None, stage: str | None = None) -> set[str]:
+        """Names of the versions whose rows retention deleted."""
+        return self._marked(naming.RETIRED, family, stage)
+
+    def gone_names(self, family: str | None = None, stage: str | None = None) -> set[str]:
+        """Names of the versions that have no rows any more, erased or retired."""
+        return self.erased_names(family, stage) | self.retired_names(family, stage)
+
     def is_erased(self, manifest: Manifest) -> bool:
         """Whether a person in this revision was forgotten, so that its rows are gone (see ``erasing``)."""
         return self._store.exists(naming.erased_key(*_place(manifest)))
 
     def require_rows(self, manifest: Manifest) -> None:
-        """Raise VersionErased where a person in this revision was forgotten: before a stream of it begins."""
+        """Raise VersionErased or VersionRetired where the rows are gone: before a stream of it begins."""
         if self.is_erased(manifest):
             raise _erased(manifest)
+        if self.is_retired(manifest):
+            raise _retired(manifest.name)
 
     def erased_names(self, family: str | None = None, stage: str | None = None) -> set[str]:
-        """Names of the revisions whose rows are gone."""
+        """Names of the revisions whose rows are gone, because a person in them was forgotten."""
+        return self._marked(naming.ERASED, family, stage)
+
+    def _marked(self, mark: str, family: str | None, stage: str | None) -> set[str]:
         prefix = naming.MANIFESTS + (f"{family}/" if family else "") + (f"{stage}/" if family and stage else "")
         keys = (info.key for info in self._store.list(prefix))
-        return {
-            key.removeprefix(naming.MANIFESTS).removesuffix(naming.ERASED)
-            for key in keys
-            if key.endswith(naming.ERASED)
-        }
+        return {key.removeprefix(naming.MANIFESTS).removesuffix(mark) for key in keys if key.endswith(mark)}
 
     # -- how it is done ----------------------------------------------------------------------------------
     def _names(self, family: str | None, stage: str | None, period: str | None = None) -> Names:

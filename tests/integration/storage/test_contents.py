@@ -24,7 +24,6 @@ from storage.contents import (
     get_content,
     in_hand,
     put_contents,
-    release,
     store_analysis,
 )
 from storage.database import transaction
@@ -40,6 +39,7 @@ from storage.media_jobs import (
     request_job,
     take_job,
 )
+from storage.moderation import insert_decisions
 from storage.webhooks import TRIES as POSTS
 from storage.webhooks import claim_deliveries, delivered, failed, nobody_to_tell, sign
 
@@ -63,6 +63,33 @@ def test_the_same_content_again_changes_nothing_and_another_text_is_a_revision(e
     found = get_content(engine, "p1")
     assert found is not None
     assert found.tags == ["a", "b"]
+
+
+def test_what_waited_changes_nothing_that_was_told_later_and_what_is_told_now_is_the_last_word(
+    engine: Engine,
+) -> None:
+    early, late = AT - timedelta(minutes=2), AT - timedelta(minutes=1)
+    put_contents(engine, [post("p1", text="late")], late)
+    rows = [post("p1", text="early", told_at=early), post("p2", told_at=early)]
+    done = put_contents(engine, rows, AT, waited=True)
+    assert (done.changed, done.unchanged, done.overtaken) == ({"p2": 1}, [], ["p1"])
+    done = put_contents(engine, [post("p1", text="later", told_at=AT.isoformat())], AT, waited=True)
+    assert (done.changed, done.overtaken) == ({"p1": 2}, [])
+    behind = put_contents(engine, [post("p1", text="of a host whose clock is behind")], early)
+    assert (behind.changed, behind.overtaken) == ({"p1": 3}, [])
+    waiting = post("p1", text="told between", told_at=late.isoformat())
+    assert put_contents(engine, [waiting], AT, waited=True).overtaken == ["p1"]
+
+
+def test_of_rows_of_one_id_in_one_batch_the_one_told_last_counts(engine: Engine) -> None:
+    rows = [
+        post("p1", text="b", told_at=AT - timedelta(seconds=1)),
+        post("p1", text="a", told_at=AT - JOB_LEASE),
+    ]
+    assert put_contents(engine, rows, AT, waited=True).changed == {"p1": 1}
+    found = get_content(engine, "p1")
+    assert found is not None
+    assert found.text == "b"
 
 
 @pytest.mark.parametrize(
@@ -159,14 +186,6 @@ def test_work_on_a_text_that_changed_meanwhile_comes_to_nothing(engine: Engine) 
     assert (found.analysis, found.wants_analysis) == ({"tags": ["new"]}, False)
 
 
-def test_contents_that_are_given_back_are_due_at_once(engine: Engine) -> None:
-    put_contents(engine, [post("p1")], AT)
-    claim_due(engine, limit=9, at=AT)
-    release(engine, ["p1"])
-    (again,) = claim_due(engine, limit=9, at=AT)
-    assert again.attempts == 1
-
-
 def test_what_is_asked_for_again_is_claimed_for_who_asks(engine: Engine) -> None:
     put_contents(engine, [post("p1"), post("c1", kind="comment")], AT)
     found = ask_again(engine, ["p1", "c1", "none"], AT, kind="post", moderate=True, analyze=False)
@@ -228,6 +247,25 @@ def test_a_job_is_tried_four_times_further_and_further_apart(engine: Engine) -> 
     assert (due.event, due.payload["error"]) == ("media.failed", "the store is away")
 
 
+def test_of_a_job_that_somebody_else_has_by_now_nothing_can_be_told(engine: Engine) -> None:
+    name = job(engine)
+    slow = take_job(engine, name, at=AT)
+    quick = take_job(engine, name, at=AT + 2 * JOB_LEASE)
+    assert slow is not None
+    assert quick is not None
+    assert not fail_job(engine, slow, "late", AT + 2 * JOB_LEASE, for_good=True)
+    found = get_job(engine, name)
+    assert found is not None
+    assert (found.state, found.error) == ("running", None)
+    assert finish(engine, quick, {}, AT + 2 * JOB_LEASE)
+    job(engine, id_=name, again=True)
+    anew = take_job(engine, name, at=AT + 3 * JOB_LEASE)
+    assert anew is not None
+    assert anew.attempts == slow.attempts
+    assert not progress(engine, slow, 0.5, AT + 3 * JOB_LEASE), "it is the first try of another round"
+    assert not fail_job(engine, slow, "late", AT + 3 * JOB_LEASE, for_good=True)
+
+
 def test_a_broken_file_is_given_up_at_once(engine: Engine) -> None:
     taken = take_job(engine, job(engine), at=AT)
     assert taken is not None
@@ -269,6 +307,32 @@ def test_a_delivery_has_the_same_bytes_each_time_and_a_signature_that_can_be_che
     assert signature == {"t": "1700000000", "v1": expected}
     delivered(engine, [one.id], AT)
     assert claim_deliveries(engine, limit=9, at=AT + timedelta(days=1)) == []
+
+
+def test_a_worker_whose_clock_is_ahead_delays_nothing(engine: Engine) -> None:
+    now = datetime.now(UTC)
+    ahead = now + timedelta(days=1)
+    put_contents(engine, [post("p1")], now)
+    store_analysis(engine, [{"id": "p1", "revision": 1, "analysis": {"tags": []}}], ahead)
+    done, broken = (take_job(engine, job(engine, at=ahead), at=ahead) for _ in range(2))
+    assert done is not None
+    assert broken is not None
+    finish(engine, done, {"captions": "k"}, ahead)
+    fail_job(engine, broken, "The file has no sound.", ahead, for_good=True)
+    insert_decisions(engine, [decision("p1", ahead)])
+
+    due = claim_deliveries(engine, limit=9, at=now + timedelta(seconds=30))
+    assert {one.event for one in due} == {"content.analyzed", "content.moderated", "media.done", "media.failed"}
+    waits = job(engine, at=ahead)
+    assert [one.id for one in hand_out(engine, limit=9, at=now + timedelta(seconds=30))] == [waits]
+
+
+def decision(content: str, at: datetime) -> dict[str, Any]:
+    return {
+        "id": uuid4(), "content_id": content, "content_kind": "post", "at": at, "text": "hi",
+        "decision": "approved", "scores": {}, "reasons": [], "uncertainty": 0.1, "received_at": at,
+        "revision": 1,
+    }  # fmt: skip
 
 
 def test_where_nobody_is_to_be_told_nothing_piles_up(engine: Engine) -> None:

@@ -74,6 +74,35 @@ def test_the_way_back_leaves_an_empty_database(empty: Settings) -> None:
         engine.dispose()
 
 
+def test_what_was_there_counts_as_told_when_it_came(empty: Settings) -> None:
+    migrate(empty, "0007")
+    engine = make_engine(empty)
+    try:
+        with transaction(engine) as connection:
+            connection.execute(
+                text(
+                    "insert into contents (id, kind, text, received_at)"
+                    " values ('p', 'post', 'a', '2026-01-02Z')"
+                )
+            )
+            connection.execute(
+                text(
+                    "insert into clip_outcomes (key, revision, clip_id, started_at, ended_at, impressions,"
+                    " clicks, known_at) values ('k', 1, 'c', '2026-01-01Z', '2026-01-02Z', 9, 1, '2026-01-03Z')"
+                )
+            )
+        migrate(empty)
+        with transaction(engine) as connection:
+            contents = connection.execute(text("select told_at = received_at, revision from contents")).one()
+            outcomes = connection.execute(text("select told_at = known_at, revision from clip_outcomes")).one()
+        assert tuple(contents) == tuple(outcomes) == (True, 1)
+        with transaction(engine) as connection:
+            connection.execute(text("update contents set text = 'b'"))
+            assert connection.execute(text("select told_at = now(), revision from contents")).one() == (True, 2)
+    finally:
+        engine.dispose()
+
+
 def test_a_database_that_is_not_there_is_named(postgres_server, tmp_path: Path) -> None:
     with pytest.raises(DatabaseUnavailable, match="has no database 'nowhere'"):
         migrate(postgres_server.settings("nowhere", tmp_path))

@@ -20,9 +20,9 @@ from storage.moderation import (
     history,
     insert_decisions,
     queue,
-    queue_counts,
     review,
 )
+from storage.moderation_trail import open_counts
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
 SPACE = UUID("0bd0a5c5-55a4-4c0f-9f2d-6a1a1f1f0a02")
@@ -86,7 +86,7 @@ def test_a_row_that_is_none_is_named_and_nothing_is_stored(
 ) -> None:
     with pytest.raises(InputError, match=f"Decision 1 of the batch.*({said})"):
         insert_decisions(engine, [row(), row(**{field: value})])
-    assert queue_counts(engine)["open"] == 0
+    assert open_counts(engine).total == 0
 
 
 def test_a_row_that_lacks_a_field_is_named(engine: Engine) -> None:
@@ -161,7 +161,12 @@ def test_the_queue_has_appeals_first_then_the_most_uncertain_and_pages_without_g
     rest = [one.uncertainty for one in whole[1:]]
     assert rest == sorted(rest, reverse=True)
     assert {one.id for one in whole} == {*names, appealed}
-    assert queue_counts(engine) == {"open": 26, "appealed": 1, "review_required": 25, "flagged": 0}
+    counts = open_counts(engine)
+    assert (counts.total, counts.appealed, counts.by_decision) == (
+        26,
+        1,
+        {"rejected": 1, "review_required": 25},
+    )
 
 
 def test_the_queue_is_filtered(engine: Engine) -> None:

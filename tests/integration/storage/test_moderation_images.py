@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from config.errors import InputError, ObjectNotFound
 from config.settings import Settings
-from storage.moderation_images import drop_unused, image_key, is_kept, read_image, store_image
+from storage.moderation_images import ModeratedImages, image_key, is_kept, store_image
 from storage.objects import open_store
 from storage.sources import open_photos, read_sources
 from tests.imagery_world import insert_decision, picture
@@ -31,16 +31,14 @@ def test_a_picture_is_kept_once_under_the_name_of_its_bytes_and_comes_back(setti
     key = store_image(settings, data)
     assert key == store_image(open_store(settings), data) == image_key(data)
     assert [found.key for found in open_store(settings).list("moderation/")] == [key]
-    assert read_image(settings, key) == data
+    assert ModeratedImages(settings).get(key) == data
 
 
 def test_a_key_that_the_content_names_is_read_from_the_media_bucket(settings: Settings) -> None:
     open_store(settings, settings.media_bucket).put("posts/1.jpg", b"a picture")
-    assert read_image(settings, "posts/1.jpg") == b"a picture"
-    with pytest.raises(InputError, match="at most 4 are read"):
-        read_image(settings, "posts/1.jpg", max_bytes=4)
+    assert ModeratedImages(settings).get("posts/1.jpg") == b"a picture"
     with pytest.raises(ObjectNotFound):
-        read_image(settings, image_key(b"never stored"))
+        ModeratedImages(settings).get(image_key(b"never stored"))
 
 
 def test_no_key_of_the_content_reaches_other_artifacts(settings: Settings) -> None:
@@ -48,7 +46,7 @@ def test_no_key_of_the_content_reaches_other_artifacts(settings: Settings) -> No
     for key in ("models/secret", "moderation/images/../../models/secret", "moderation/images/secret"):
         assert not is_kept(key)
         with pytest.raises((ObjectNotFound, InputError)):
-            read_image(settings, key)
+            ModeratedImages(settings).get(key)
 
 
 def test_the_latest_review_of_the_day_counts_and_each_picture_is_a_row(
@@ -99,16 +97,3 @@ def test_pictures_of_both_buckets_come_in_their_order(engine: Engine, settings: 
 def test_without_a_store_there_is_nothing_to_collect_from(engine: Engine) -> None:
     with pytest.raises(InputError, match="collected from pictures"):
         read_sources(engine, "imagery", DAY, NEXT)
-
-
-def test_pictures_that_no_decision_names_are_removed_and_no_others(engine: Engine, settings: Settings) -> None:
-    store = open_store(settings)
-    named, unnamed = store_image(store, b"named"), store_image(store, b"unnamed")
-    store.put("models/weights", b"weights")
-    insert_decision(engine, [named, "posts/1.jpg"])
-
-    removed = drop_unused(engine, store, [named, unnamed, image_key(b"never there"), "models/weights"])
-
-    assert removed == 1
-    assert [found.key for found in store.list()] == ["models/weights", named]
-    assert drop_unused(engine, store, []) == 0

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from config.errors import InputError
 from storage.bulk import _conform
 from storage.database import lock_key
-from storage.predictions import _json, _row
+from storage.predictions import _row, json_text
 from storage.reviews import candidate_key
 from storage.snapshot_schema import SNAPSHOTS
 
@@ -46,13 +46,13 @@ def test_two_candidates_never_share_a_key(one: list[str], other: list[str]) -> N
     )
 )
 def test_any_text_becomes_json_that_postgresql_can_hold(value: dict[str, str]) -> None:
-    text = _json(value)
+    text = json_text(value)
     assert "\x00" not in "".join([*json.loads(text), *json.loads(text).values()])
     text.encode()
 
 
 def test_what_json_has_no_number_for_becomes_null() -> None:
-    assert json.loads(_json({"a": float("nan"), "b": [float("inf"), 1.5]})) == {"a": None, "b": [None, 1.5]}
+    assert json.loads(json_text({"a": float("nan"), "b": [float("inf"), 1.5]})) == {"a": None, "b": [None, 1.5]}
 
 
 @pytest.mark.parametrize(
