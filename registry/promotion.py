@@ -25,13 +25,15 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from config.errors import GateFailed, InputError, ModelInvalid, ModelNotFound, RegistryError
+from config.errors import ModelInvalid, ModelNotFound, RegistryError
 from config.settings import Settings
 from models.family import get_family
 from registry.api import MlflowApi
 from registry.catalog import ALIAS, Catalog
 from registry.lineage import previous_version
+from registry.permission import require_actor, require_gate
 from registry.records import ModelVersion
+from registry.rollout_ledger import RolloutLedger
 from storage.history import Action, Promotion, append_promotion, list_promotions
 
 INTENT = "assay.promotion"
@@ -70,6 +72,11 @@ class Promoter:
     ) -> None:
         self._api, self._catalog, self._engine, self._guard = api, catalog, engine, guard
         self._settings = settings
+        self._rollouts = RolloutLedger(api, catalog, engine)
+
+    def alone(self, family: str) -> AbstractContextManager[None]:
+        """The family's lock, held while the context is open."""
+        return self._guard(lock_name(family))
 
     def promote(
         self,
@@ -90,36 +97,60 @@ class Promoter:
             GateFailed: the gate did not pass it, or passed it against another champion; ``force`` overrides.
             ModelInvalid: the stored files do not answer as a model of this family must; nothing overrides that.
         """
-        _require_actor(actor)
-        with self._guard(lock_name(family)):
+        require_actor(actor)
+        with self.alone(family):
             moves = self.settle(family, at=at)
             champion = self._catalog.production(family)
+            self._rollouts.settle(family, champion, at=at)
             candidate = self._catalog.version(family, version)
             if champion and champion.version == candidate.version and moves:
                 return moves[0]
             if not force:
-                _require_gate(candidate, champion)
-            self._ask(candidate)
+                require_gate(candidate, champion)
+            self.ask(candidate)
             action: Action = "force" if force else "promote"
             before = champion.version if champion else None
             return self._move(
                 Move(family, before, candidate.version, action, actor, reason, figures, at), champion
             )
 
-    def rollback(self, family: str, *, actor: str, reason: str, to: str | None, at: datetime) -> Promotion:
+    def rollback(
+        self,
+        family: str,
+        *,
+        actor: str,
+        reason: str,
+        to: str | None,
+        at: datetime,
+        expected: str | None = None,
+    ) -> Promotion:
         """Go back to version ``to``, or to the one that was in production before.
+
+        Args:
+            family: whose version.
+            actor: who does it.
+            reason: why.
+            to: where to; None: one back.
+            at: now.
+            expected: the version that must be in production for it; None: whichever is.
 
         Raises:
             ModelNotFound: nothing is in production, or nothing was before it.
             ModelInvalid: that version's files are not usable.
+            RegistryError: that version is in production already, or another one than ``expected`` is.
         """
-        _require_actor(actor)
-        with self._guard(lock_name(family)):
+        require_actor(actor)
+        with self.alone(family):
             moves = self.settle(family, at=at)
             champion = self._catalog.production(family)
+            self._rollouts.settle(family, champion, at=at)
             if champion is None:
                 raise ModelNotFound(
                     f"Nothing of '{family}' is in production, so there is nothing to roll back."
+                )
+            if expected is not None and champion.version != expected:
+                raise RegistryError(
+                    f"Version {champion.version} of '{family}' is in production by now, not {expected}."
                 )
             target = to or previous_version((move.action, move.to_version) for move in reversed(moves))
             if target is None:
@@ -130,7 +161,7 @@ class Promoter:
             if target == champion.version:
                 raise RegistryError(f"Version {target} of '{family}' is in production already.")
             candidate = self._catalog.version(family, target)
-            self._ask(candidate)
+            self.ask(candidate)
             figures = {"metrics": candidate.metrics, "replaced": champion.metrics}
             return self._move(
                 Move(family, champion.version, target, "rollback", actor, reason, figures, at), champion
@@ -164,8 +195,12 @@ class Promoter:
         _log.warning("History of %s missed version %s in production: written now", family, alias.version)
         return [self._append(found), *moves]
 
-    def _ask(self, candidate: ModelVersion) -> None:
-        """Load the version as a service would, from freshly fetched files, and ask it real questions."""
+    def ask(self, candidate: ModelVersion) -> None:
+        """Load the version as a service would, from freshly fetched files, and ask it real questions.
+
+        Raises:
+            ModelInvalid: it does not answer as a model of its family must.
+        """
         family = get_family(candidate.family)
         options = family.options(self._settings)
         refused = f"Version {candidate.version} of '{candidate.family}' was not put into production"
@@ -187,6 +222,7 @@ class Promoter:
             self._put_back(move.family, champion)
             raise
         _log.info("%s: version %s is in production (%s)", move.family, move.to_version, move.action)
+        self._rollouts.moved(move.family, move.to_version, by=move.actor, at=move.at)
         return row
 
     def _append(self, move: Move) -> Promotion:
@@ -225,31 +261,6 @@ class Promoter:
                 self._api.delete("registered-models/alias", {"name": family, "alias": ALIAS})
         except RegistryError as error:
             _log.error("%s: the alias may have moved without its row of history (%s)", family, error)
-
-
-def _require_actor(actor: str) -> None:
-    if not actor.strip():
-        raise InputError("A promotion or rollback names who does it.", hint="Give a name or a run.")
-
-
-def _require_gate(candidate: ModelVersion, champion: ModelVersion | None) -> None:
-    name = f"Version {candidate.version} of '{candidate.family}'"
-    gate, in_production = candidate.gate, champion.version if champion else None
-    if not gate:
-        raise GateFailed(f"{name} was never judged by the gate.", hint="Train again, or use --force.")
-    if not gate.get("passed"):
-        reasons = "; ".join(check["detail"] for check in gate["checks"] if not check["passed"])
-        raise GateFailed(f"{name} did not pass the gate: {reasons}.", hint="--force overrides the gate.")
-    if gate.get("champion") != in_production:
-        raise GateFailed(
-            f"{name} was judged against {_named(gate.get('champion'))}, but {_named(in_production)} is in"
-            " production now.",
-            hint="Train again, use a rollback to go back, or --force.",
-        )
-
-
-def _named(version: str | None) -> str:
-    return f"version {version}" if version else "nothing"
 
 
 def _intended(alias: ModelVersion, last: str | None) -> Move | None:

@@ -21,6 +21,8 @@ from registry.code import code_version
 from registry.gate import GateResult
 from registry.promotion import Promoter
 from registry.records import LoadedModel, ModelVersion
+from registry.rollout_ledger import RolloutLedger
+from registry.rollouts import Rollouts
 from registry.training_log import Training
 from storage.database import advisory_guard
 from storage.history import Promotion
@@ -163,20 +165,37 @@ class Registry:
         )
 
     def rollback(
-        self, family: str, *, actor: str, reason: str, to: str | None = None, at: datetime
+        self,
+        family: str,
+        *,
+        actor: str,
+        reason: str,
+        to: str | None = None,
+        at: datetime,
+        expected: str | None = None,
     ) -> Promotion:
         """Go back to an earlier version; see :meth:`registry.promotion.Promoter.rollback`."""
-        return self._promoter().rollback(family, actor=actor, reason=reason, to=to, at=at)
+        return self._promoter().rollback(family, actor=actor, reason=reason, to=to, at=at, expected=expected)
+
+    @property
+    def rollouts(self) -> Rollouts:
+        """What begins and ends the trial of a version beside the one in production."""
+        engine = self._database()
+        ledger = RolloutLedger(self._api, self._catalog, engine)
+        return Rollouts(self._promoter(), self._catalog, engine, ledger)
 
     def history(self, family: str) -> list[Promotion]:
         """Promotions and rollbacks with who, why and figures, the newest first. Needs only the database."""
         return self._promoter().history(family)
 
     def _promoter(self) -> Promoter:
+        engine = self._database()
+        return Promoter(self._api, self._catalog, engine, advisory_guard(engine), self._settings)
+
+    def _database(self) -> Engine:
         if self._engine is None:
             raise RegistryError("This registry was opened for reading: it has no database.")
-        guard = advisory_guard(self._engine)
-        return Promoter(self._api, self._catalog, self._engine, guard, self._settings)
+        return self._engine
 
 
 def _side_by_side(name: str, a: float | None, b: float | None) -> dict[str, Any]:

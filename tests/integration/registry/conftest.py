@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import Engine
 
-from config.settings import Settings
 from registry.gate import Check, GateResult
 from registry.records import ModelVersion
 from registry.registry import Registry
@@ -18,13 +16,6 @@ from tests.viral_world import roles, trained
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
 Register = Callable[..., ModelVersion]
 _keys = itertools.count(1)
-
-
-@pytest.fixture
-def registry(ml_settings: Settings, engine: Engine) -> Iterator[Registry]:
-    made = Registry(ml_settings, engine)
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -21,10 +21,10 @@ from config.errors import (
     RegistryUnavailable,
 )
 from config.settings import Settings
+from local.ports import free_port
 from registry import promotion
 from registry.registry import Registry
 from storage.database import advisory_guard
-from tests.conftest import free_port
 from tests.integration.registry.conftest import AT, Register
 
 
