@@ -1,8 +1,9 @@
 """Reading everything that is published, and saying what is missing or altered.
 
 A version's parts are read and hashed, its manifest is compared with the register in the database, and what it
-was built from must be there as it was. A model's files are fetched afresh from the registry and hashed, and the
-data that it learned from must be there. Nothing is mended here.
+was built from must be there as it was. What was erased, or deleted by retention, has its manifest alone. A
+model's files are fetched afresh from the registry and hashed, and the data that it learned from must be there.
+Nothing is mended here.
 """
 
 from __future__ import annotations
@@ -18,11 +19,15 @@ from storage.datasets import naming
 from storage.datasets.manifest import Manifest, VersionRef
 from storage.datasets.reader import fetch_part
 from storage.history import list_promotions
+from storage.retention_runs import retired_on_record
 from storage.versions import list_versions
 from tasks.platform import Platform
 
 #: What is told before each version that is read: what it is called.
 Told = Callable[[str], None]
+
+
+NOT_ON_RECORD = "is marked as deleted by retention, and no run of retention is on record that would have"
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,7 @@ class Audit:
     bytes: int = 0
     models: int = 0
     erased: int = 0
+    retired: int = 0
     faults: list[Fault] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
@@ -71,12 +77,17 @@ def audit(
     """
     found = Audit()
     manifests = _manifests(parts, families, found)
-    erased = parts.datasets.erased_names()
+    erased, retired = parts.datasets.erased_names(), parts.datasets.retired_names()
+    on_record = retired_on_record(parts.engine) if retired else set()
     for manifest in manifests.values():
         told(manifest.name)
         found.versions += 1
         if manifest.name in erased:
             found.erased += 1
+        elif manifest.name in retired:
+            found.retired += 1
+            if manifest.name not in on_record:
+                found.faults.append(Fault(manifest.name, NOT_ON_RECORD, "Restore it from a backup."))
         else:
             _read_parts(parts, manifest, found)
         found.faults += _lineage(manifest, manifests, whole=not families)

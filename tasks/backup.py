@@ -1,8 +1,10 @@
-"""Backups of the databases and the object store, consistent with one another, and their restoring.
+"""Backups of the databases and the object store, consistent with one another.
 
 The databases are dumped first, at one moment, while no version is promoted; then the store is copied. What a
 database names was in the store before, and is never changed there, so that the copy has it. A manifest that the
 dumped register does not know, because it was published in between, is left out: the next backup has it.
+Retention deletes nothing meanwhile, and no other backup of the same platform is written or pruned: a blob that
+one of them relies on, and has not named in an index yet, must not go.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, text
 
-from config.errors import BackupCorrupt, InputError, ObjectNotFound
+from config.errors import ObjectNotFound
 from config.settings import Settings
 from models.family import FAMILIES
 from registry.code import code_version
@@ -26,18 +28,25 @@ from registry.promotion import lock_name
 from storage.backups import Backup, BackupFolder, SavedDatabase, SavedObject, read_pieces
 from storage.database import advisory_guard, make_engine
 from storage.datasets import naming
-from storage.dumps import dump, load, require_empty, row_counts, snapshot
+from storage.dumps import dump, row_counts, snapshot
 from storage.objects import ObjectInfo, ObjectStore, open_store
+from storage.retention import STORE_LOCK
+from tasks.backup_databases import PLATFORM, Databases, databases_of, engine_of
 
-PLATFORM, MLFLOW, PREFECT = "platform", "mlflow", "prefect"
 #: Copying waits for the disk and the network.
 THREADS = 4
+#: Whoever deletes by retention, or writes another backup, is waited for so long.
+GUARD_SECONDS = 60.0
 Told = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class BackupReport:
-    """What a backup holds and what it cost: ``written`` and ``written_bytes`` are blobs that are new."""
+    """What a backup holds and what it cost: ``written`` and ``written_bytes`` are blobs that are new.
+
+    ``left_out`` are objects that came or went meanwhile; ``databases_left_out`` says of a database that lies
+    elsewhere (role -> why, and what to do). ``removed`` are older backups that went, and ``freed`` their bytes.
+    """
 
     name: str
     databases: Mapping[str, int]
@@ -47,26 +56,9 @@ class BackupReport:
     written: int
     written_bytes: int
     left_out: Sequence[str] = ()
-
-
-@dataclass
-class RestoreReport:
-    """What was restored: rows by database, and objects."""
-
-    name: str
-    rows: dict[str, int] = field(default_factory=dict)
-    objects: int = 0
-    bytes: int = 0
-
-
-def databases_of(settings: Settings) -> dict[str, str]:
-    """Role -> name of the databases that are the platform's own."""
-    found = {PLATFORM: settings.db_name}
-    if settings.mlflow_tracking_uri is None:
-        found[MLFLOW] = settings.mlflow_db_name
-    if settings.prefect_api_url is None:
-        found[PREFECT] = settings.prefect_db_name
-    return found
+    databases_left_out: Mapping[str, str] = field(default_factory=dict)
+    removed: Sequence[str] = ()
+    freed: int = 0
 
 
 def back_up(
@@ -76,6 +68,7 @@ def back_up(
     programs: Path,
     at: datetime,
     databases: Mapping[str, str] | None = None,
+    keep: int | None = None,
     told: Told = lambda _: None,
 ) -> BackupReport:
     """Write a backup of everything into ``target``; what is there already is not written again.
@@ -85,28 +78,36 @@ def back_up(
         target: where backups are kept.
         programs: the folder of pg_dump.
         at: now.
-        databases: role -> name; None: those of the settings.
+        databases: role -> name; None: those that :func:`databases_of` finds.
+        keep: remove all but so many of the newest backups then; None: none.
         told: called with what is being done.
 
     Raises:
-        DatabaseError, StoreError: nothing counts as a backup; run it again.
-        BackupCorrupt: what was written cannot be read back.
+        InputError: the database of a service that the platform starts itself is not there.
+        DatabaseError, StoreError: nothing counts as a backup, unless it happened while older ones were removed;
+            run it again. Also where retention or another backup is at work.
+        BackupCorrupt: what was written cannot be read back, or is gone again.
     """
     engine, store = make_engine(settings), open_store(settings)
-    names = dict(databases or databases_of(settings))
-    known = target.blobs()
     written: dict[str, int] = {}
+    removed: list[str] = []
+    freed = 0
     try:
-        with _scratch(settings) as folder:
-            saved, register = _dump_all(settings, engine, names, folder, programs, told)
+        with advisory_guard(engine, GUARD_SECONDS)(STORE_LOCK), scratch(settings) as folder:
+            chosen = Databases(databases) if databases is not None else databases_of(settings)
+            known = target.blobs()  # under the lock: another run may have pruned while this one waited
+            saved, register = _dump_all(settings, engine, chosen.names, folder, programs, told)
             for one in saved:
-                told(f"Writing the database {names[one.role]} ...")
+                told(f"Writing the database {chosen.names[one.role]} ...")
                 _put(target, one.sha256, folder / one.role, one.size, known, written)
             objects, left_out = _copy(store, target, register, folder, known, written, told)
+            backup = Backup(at.astimezone(UTC).isoformat(), code_version(), saved, objects)
+            target.commit(backup)
+            if keep is not None:
+                told("Removing older backups ...")
+                removed, freed = target.prune(keep)
     finally:
         engine.dispose()
-    backup = Backup(at.astimezone(UTC).isoformat(), code_version(), saved, objects)
-    target.commit(backup)
     return BackupReport(
         name=backup.name,
         databases={one.role: one.size for one in saved},
@@ -116,11 +117,15 @@ def back_up(
         written=len(written),
         written_bytes=sum(written.values()),
         left_out=left_out,
+        databases_left_out=chosen.left_out,
+        removed=removed,
+        freed=freed,
     )
 
 
 @contextmanager
-def _scratch(settings: Settings) -> Iterator[Path]:
+def scratch(settings: Settings) -> Iterator[Path]:
+    """A folder for copies on their way, gone after the block."""
     parent = settings.home / "tmp"
     parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="backup-", dir=parent) as name:
@@ -139,7 +144,7 @@ def _dump_all(
             held.enter_context(guard(lock_name(family)))
         for role, name in names.items():
             told(f"Dumping the database {name} ...")
-            with _engine_of(settings, name) as one, snapshot(one) as (connection, moment):
+            with engine_of(settings, name) as one, snapshot(one) as (connection, moment):
                 rows[role] = row_counts(connection)
                 dump(settings, name, folder / role, programs=programs, at=moment)
                 if role == PLATFORM:
@@ -151,15 +156,6 @@ def _dump_all(
 def _registered(connection: Connection) -> Iterator[tuple[str, str, str, int]]:
     query = text("select family, stage, period, revision from dataset_versions")
     yield from ((row[0], row[1], row[2], row[3]) for row in connection.execute(query))
-
-
-@contextmanager
-def _engine_of(settings: Settings, name: str) -> Iterator[Engine]:
-    engine = make_engine(settings.model_copy(update={"db_name": name}), pool_size=1)
-    try:
-        yield engine
-    finally:
-        engine.dispose()
 
 
 def _copy(
@@ -241,90 +237,3 @@ def check_backup(target: BackupFolder, name: str | None = None, *, told: Told = 
         for _ in pool.map(target.check, backup.blobs):
             pass
     return backup
-
-
-def restore(
-    settings: Settings,
-    source: BackupFolder,
-    name: str | None = None,
-    *,
-    programs: Path,
-    databases: Mapping[str, str] | None = None,
-    told: Told = lambda _: None,
-) -> RestoreReport:
-    """Bring a backup into an empty place: databases without tables, and an empty bucket of artifacts.
-
-    Objects come first and databases last, the platform's own at the very end: what was interrupted is not taken
-    for a platform. Afterwards the rows of each table are counted and compared with the backup's.
-
-    Raises:
-        InputError: the place is not empty, or the backup lacks a database that this platform keeps itself.
-        BackupCorrupt: a blob is missing or altered, or a table has other rows than it had.
-        DatabaseError, StoreError: it did not finish; empty the place and run it again.
-    """
-    backup = source.get(name)
-    names = dict(databases or databases_of(settings))
-    saved = {one.role: one for one in backup.databases}
-    if missing := sorted(set(names) - set(saved)):
-        raise InputError(
-            f"The backup {backup.name} has no database of {', '.join(missing)}.",
-            hint="It was made of a platform that used a server of somebody else for it.",
-        )
-    store = open_store(settings)
-    _require_empty_place(settings, store, names)
-    report = RestoreReport(backup.name)
-    with _scratch(settings) as folder:
-        told("Copying the objects ...")
-        _restore_objects(store, source, backup, folder, report)
-        for role in sorted(names, key=lambda role: role == PLATFORM):
-            told(f"Restoring the database {names[role]} ...")
-            source.fetch(saved[role].sha256, folder / role)
-            load(settings, names[role], folder / role, programs=programs)
-            report.rows[role] = _compare(settings, names[role], saved[role])
-    return report
-
-
-def _require_empty_place(settings: Settings, store: ObjectStore, names: Mapping[str, str]) -> None:
-    first = next(store.list(), None)
-    if first is not None:
-        raise InputError(
-            f"The bucket {settings.ml_artifacts_bucket} is not empty: it has {first.key}.",
-            hint="Restore into a new bucket (ML_ARTIFACTS_BUCKET), or a new ASSAY_HOME; nothing is ever"
-            " overwritten.",
-        )
-    for name in names.values():
-        with _engine_of(settings, name) as engine:
-            require_empty(engine)
-
-
-def _restore_objects(
-    store: ObjectStore, source: BackupFolder, backup: Backup, folder: Path, report: RestoreReport
-) -> None:
-    def one(saved: SavedObject) -> int:
-        path = folder / hashlib.sha256(saved.key.encode()).hexdigest()
-        try:
-            source.fetch(saved.sha256, path)
-            store.put(saved.key, path)
-        finally:
-            path.unlink(missing_ok=True)
-        return saved.size
-
-    # parts before manifests, as who publishes writes them
-    ordered = sorted(backup.objects, key=lambda each: bool(naming.parse_manifest_key(each.key)))
-    with ThreadPoolExecutor(THREADS, thread_name_prefix="restore") as pool:
-        for size in pool.map(one, ordered):
-            report.objects += 1
-            report.bytes += size
-
-
-def _compare(settings: Settings, name: str, saved: SavedDatabase) -> int:
-    with _engine_of(settings, name) as engine, snapshot(engine) as (connection, _):
-        rows = row_counts(connection)
-    differing = sorted(table for table in {*rows, *saved.rows} if rows.get(table) != saved.rows.get(table))
-    if differing:
-        table = differing[0]
-        raise BackupCorrupt(
-            f"After restoring, {table} of '{name}' has {rows.get(table, 0):,} rows, and had"
-            f" {saved.rows.get(table, 0):,}."
-        )
-    return sum(rows.values())

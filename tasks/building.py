@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from config.errors import VersionNotFound
+from config.errors import VersionNotFound, VersionRetired
 from config.settings import Settings
 from models.candidates import Verdict
 from models.family import Family, get_family
@@ -87,17 +87,39 @@ def plan_verified(parts: Platform, family_name: str, month: str) -> Build:
 
     Where flagged rows alone need an admin: the month's candidates that need none, or that one let pass. Where
     every row does: what was confirmed or corrected in that month, whatever day it was collected on.
+
+    Raises:
+        VersionRetired: candidates that the month's version was built from are gone: it stays as it is.
     """
     family = get_family(family_name)
+    _require_candidates(parts, family_name, month)
     if family.review == "flagged":
         days = parts.datasets.latest_of_each(family_name, "candidates", f"{month}-")
         decisions = _decisions(family, reviews.latest_decisions(parts.engine, family_name))
         return _build(parts, family, "verified", month, days, Selection(FLAG, decisions))
-    made = reviews.decisions_between(parts.engine, family_name, *month_bounds(month))
+    return plan_decided(parts, family_name, *month_bounds(month))
+
+
+def plan_decided(parts: Platform, family_name: str, start: dt.datetime, end: dt.datetime) -> Build:
+    """The rows that admins confirmed or corrected in ``start <= t < end``, as a verified version has them.
+
+    For a family of which every row needs an admin.
+    """
+    family = get_family(family_name)
+    made = reviews.decisions_between(parts.engine, family_name, start, end)
     days = _days_of(parts, family_name, [name for name in made if made[name].decision in (ACCEPT, CORRECT)])
-    return _build(
-        parts, family, "verified", month, days, Selection(FLAG, _decisions(family, made), only_decided=True)
-    )
+    selection = Selection(FLAG, _decisions(family, made), only_decided=True)
+    return _build(parts, family, "verified", f"{start:%Y-%m}", days, selection)
+
+
+def plan_days(parts: Platform, family_name: str, days: Sequence[Manifest], until: dt.datetime) -> Build:
+    """The rows of candidates versions that need no admin, or that one had let pass before ``until``.
+
+    For a family of which flagged rows alone need an admin.
+    """
+    family = get_family(family_name)
+    made = reviews.decisions_between(parts.engine, family_name, _BEGINNING, until)
+    return _build(parts, family, "verified", f"{until:%Y-%m}", days, Selection(FLAG, _decisions(family, made)))
 
 
 def plan_full(parts: Platform, family_name: str, month: str, *, verified: Build | None = None) -> Build:
@@ -276,13 +298,27 @@ def _decisions(family: Family, made: dict[str, Review]) -> dict[str, Decision]:
     return decisions_by_key(decided, key=family.key, schema=family.schema)
 
 
+def _require_candidates(parts: Platform, family_name: str, month: str) -> None:
+    """Built anew, the month would lack what retention has deleted since."""
+    built = parts.datasets.latest_of_each(family_name, "verified", month)
+    used = {ref.name for manifest in built[-1:] for ref in manifest.built_from}
+    retired = sorted(used & parts.datasets.retired_names(family_name, "candidates"))
+    if retired:
+        raise VersionRetired(
+            f"{built[-1].series} stays as it is: retention deleted candidates that it was built from,"
+            f" {retired[0]} for one.",
+            hint="RETENTION_CANDIDATES_DAYS says how long a month can be built anew.",
+        )
+
+
 def _days_of(parts: Platform, family_name: str, candidates: Sequence[str]) -> list[Manifest]:
     """The days that the candidates were collected on; all days where the index does not know of one."""
     if not candidates:
         return []
     known = days_of(parts.engine, family_name, candidates)
     wanted = {day.isoformat() for day in known.values()}
-    days = parts.datasets.latest_of_each(family_name, "candidates")
+    retired = parts.datasets.retired_names(family_name, "candidates")
+    days = [day for day in parts.datasets.latest_of_each(family_name, "candidates") if day.name not in retired]
     return days if len(known) < len(candidates) else [day for day in days if day.period in wanted]
 
 

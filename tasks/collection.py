@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from config.errors import AssayError
 from models.family import Family, Window, get_family
 from storage.datasets.repository import Published
 from storage.erasure import is_erased, rows_guard
@@ -19,7 +20,7 @@ from tasks.kept_pictures import with_kept
 from tasks.options import options_of
 from tasks.periods import day_window
 from tasks.platform import Platform, platform
-from tasks.policy import networked
+from tasks.policy import TRANSIENT, networked
 from tasks.reviewing import kind
 from tasks.runtime import now, run_id
 from tasks.versions import publish_and_record
@@ -30,36 +31,67 @@ NO_OUTCOME, FORGOTTEN = "no outcome known", "of forgotten users"
 
 @networked("publish candidates")
 def publish_candidates(family_name: str, day: dt.date) -> dict[str, Any]:
+    """Publish what became known on ``day`` as ``candidates/<day>``, and settle it: see :func:`collect` and
+    :func:`settle`; figures of both.
+    """
+    with platform() as parts, rows_guard(parts.engine, family_name):
+        return collect(parts, family_name, day) | settle(parts, family_name, day)
+
+
+@networked("publish examples")
+def publish_examples(family_name: str, day: dt.date) -> dict[str, Any]:
+    """Publish what became known on ``day``, beside others who publish other days: see :func:`collect`."""
+    with platform() as parts, rows_guard(parts.engine, family_name, shared=True):
+        return collect(parts, family_name, day)
+
+
+@networked("settle days")
+def settle_days(family_name: str, days: Sequence[dt.date]) -> tuple[dict[dt.date, dict[str, Any]], list[str]]:
+    """Settle published days, one after the other (see :func:`settle`).
+
+    Returns:
+        Figures of each day, and a sentence for each one that failed.
+    """
+    settled, failures = {}, []
+    for day in days:
+        with platform() as parts, rows_guard(parts.engine, family_name):
+            try:
+                settled[day] = settle(parts, family_name, day)
+            except TRANSIENT:
+                raise  # a later attempt mends it, and finds what is done
+            except AssayError as error:
+                failures.append(f"{family_name} {day}: {error}")
+    return settled, failures
+
+
+def collect(parts: Platform, family_name: str, day: dt.date) -> dict[str, Any]:
     """Publish what became known on ``day`` as ``candidates/<day>``; nothing becomes an empty version.
 
     Publishing the same day again finds the same bytes and changes nothing; with late data it becomes the next
-    revision. The index of candidates follows.
+    revision.
 
     Returns:
         Figures of the day: ``read`` (rows by source), ``dropped`` (rows by reason), ``examples``, ``classes``,
-        ``flagged`` (by kind of reason), the version's ``dataset`` name, whether it is ``new``, whether flagged
-        rows are ``set aside``, and how many rows got their outcome by it (``joined``, by what they are).
+        ``flagged`` (by kind of reason), the version's ``dataset`` name, whether it is ``new``, and whether
+        flagged rows are ``set aside``.
     """
     family = get_family(family_name)
-    with platform() as parts, rows_guard(parts.engine, family.name):
-        options = options_of(family, parts.settings)
-        window = day_window(day)
-        sources = _sources(parts, family, window, day, options)
-        read = {name: sources[name].num_rows for name in sorted(_reported(sources))}
-        dropped = _leave_out_forgotten(parts, family, sources) | dict(sources.pop("left_out", {}))
-        examples = family.collect(sources, window, options)
-        if isinstance(examples, pa.Table) and family.about is not None:
-            whole, examples = examples.num_rows, _without_theirs(parts, family, examples)
-            dropped[FORGOTTEN] += whole - examples.num_rows
-        flagged: Counter[str] = Counter()
-        published = _publish(parts, family, day, _counted(_batches(examples), flagged), flagged)
-        manifest = published.manifest
-        dropped |= dict(getattr(examples, "dropped", {}))
-        if isinstance(examples, pa.Table):
-            matured = _matured(family, sources, window, options)
-            dropped[NO_OUTCOME] = max(matured - examples.num_rows, 0)
-        indexed = index_version(parts, family, day, manifest, options)
-        joined = after_collect(parts.engine, family.name, window.start, window.end, options=options)
+    options = options_of(family, parts.settings)
+    window = day_window(day)
+    sources = _sources(parts, family, window, day, options)
+    read = {name: sources[name].num_rows for name in sorted(_reported(sources))}
+    dropped = _leave_out_forgotten(parts, family, sources) | dict(sources.pop("left_out", {}))
+    examples = family.collect(sources, window, options)
+    if isinstance(examples, pa.Table) and family.about is not None:
+        whole, examples = examples.num_rows, _without_theirs(parts, family, examples)
+        dropped[FORGOTTEN] += whole - examples.num_rows
+    flagged: Counter[str] = Counter()
+    published = _publish(parts, family, day, _counted(_batches(examples), flagged), flagged)
+    manifest = published.manifest
+    dropped |= dict(getattr(examples, "dropped", {}))
+    if isinstance(examples, pa.Table):
+        matured = _matured(family, sources, window, options)
+        dropped[NO_OUTCOME] = max(matured - examples.num_rows, 0)
     return {
         "family": family_name,
         "day": day.isoformat(),
@@ -71,9 +103,25 @@ def publish_candidates(family_name: str, day: dt.date) -> dict[str, Any]:
         "examples": manifest.rows,
         "flagged": dict(sorted(flagged.items())),
         "set aside": family.review == "all",
-        "indexed": indexed.changed,
-        "joined": joined,
     }
+
+
+def settle(parts: Platform, family_name: str, day: dt.date) -> dict[str, Any]:
+    """Bring the index of candidates in line with the version of ``day``, and give rows their outcomes.
+
+    Both depend on the days before, so that days are settled in their order.
+
+    Returns:
+        How many rows of the index changed (``indexed``), and how many rows got their outcome (``joined``, by
+        what they are).
+    """
+    family = get_family(family_name)
+    options = options_of(family, parts.settings)
+    window = day_window(day)
+    manifest = parts.datasets.latest_of_each(family_name, "candidates", day.isoformat())[0]
+    indexed = index_version(parts, family, day, manifest, options)
+    joined = after_collect(parts.engine, family_name, window.start, window.end, options=options)
+    return {"indexed": indexed.changed, "joined": joined}
 
 
 def _publish(

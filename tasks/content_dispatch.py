@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -17,11 +18,11 @@ from prefect import Task
 
 from config.errors import AssayError
 from storage.contents import DUE_CHANNEL, claim_due, claim_left_over, in_hand
+from storage.database import database_now
 from storage.media_jobs import StoredJob, hand_out, handed_out
 from tasks.content_jobs import media_job, moderate_and_analyze
 from tasks.content_work import leave_to_people
 from tasks.platform import Platform
-from tasks.runtime import now
 
 logger = logging.getLogger(__name__)
 
@@ -91,27 +92,28 @@ class Dispatcher:
     def look(self) -> bool:
         """Hand out what is due now; whether there may be more."""
         self._here = {name: {one for one in here if not one.done()} for name, here in self._here.items()}
-        for one in claim_left_over(self._parts.engine, limit=BATCH, at=now()):
+        at = database_now(self._parts.engine)
+        for one in claim_left_over(self._parts.engine, limit=BATCH, at=at):
             logger.error("content %s is left to people: its workers died", one.id)
-            leave_to_people(self._parts, one, now())
-        self._media()
-        return self._contents()
+            leave_to_people(self._parts, one, at)
+        self._media(at)
+        return self._contents(at)
 
-    def _contents(self) -> bool:
+    def _contents(self, at: datetime) -> bool:
         engine = self._parts.engine
         if self._room(moderate_and_analyze) <= 0:
             return False
-        if in_hand(engine, at=now()) >= self._workers * BATCHES * BATCH:
+        if in_hand(engine, at=at) >= self._workers * BATCHES * BATCH:
             return False
-        ids = [one.id for one in claim_due(engine, limit=BATCH, at=now())]
+        ids = [one.id for one in claim_due(engine, limit=BATCH, at=at)]
         if ids:
             self._hand_out(moderate_and_analyze, {"ids": ids, "count": len(ids)})
         return len(ids) == BATCH
 
-    def _media(self) -> None:
+    def _media(self, at: datetime) -> None:
         engine = self._parts.engine
-        most = min(self._room(media_job), self._workers * JOBS - handed_out(engine, at=now()))
-        for job in hand_out(engine, limit=most, at=now()) if most > 0 else []:
+        most = min(self._room(media_job), self._workers * JOBS - handed_out(engine, at=at))
+        for job in hand_out(engine, limit=most, at=at) if most > 0 else []:
             self._hand_out(media_job, _named(job))
 
     def _room(self, what: Task[..., Any]) -> int:

@@ -9,28 +9,37 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from sqlalchemy import Engine
 
-from config.errors import AssayError, InputError
-from storage.media_jobs import PAUSE, StoredJob, fail_job, finish, progress, take_job, worn_out
-from tasks.content_tools import tools
+from config.errors import AssayError, DatabaseUnavailable, InputError
+from storage.media_jobs import LEASE, PAUSE, StoredJob, fail_job, finish, progress, take_job, worn_out
+from tasks.content_tools import now, tools
 from tasks.content_work import moderate_video, video_failed, work_on
-from tasks.runtime import now
+from tasks.observing import spanned
+from tasks.runtime import now as own_clock
 
 logger = logging.getLogger(__name__)
 
+#: Names this worker in logs and traces.
+WORKER = "content-worker"
 #: How often a worker says that it is still at a job.
 HEARTBEAT_SECONDS = 15.0
 
 
+class JobLost(AssayError):
+    """Another worker has the job, or it was ended: what this one has made is nobody's."""
+
+
 @task(name="moderate and analyze", task_run_name="moderate and analyze {count} contents", cache_policy=NO_CACHE)
+@spanned("moderate and analyze", WORKER)
 def moderate_and_analyze(ids: list[str], count: int = 0) -> dict[str, Any]:  # noqa: ARG001
     """Moderate and analyze published contents, by their ids; ``count`` is for the name of the run."""
     parts, models = tools()
@@ -42,8 +51,11 @@ def moderate_and_analyze(ids: list[str], count: int = 0) -> dict[str, Any]:  # n
 
 
 @task(name="media job", task_run_name="{kind} of {source}", cache_policy=NO_CACHE)
+@spanned("media job", WORKER)
 def media_job(job_id: str, kind: str = "media job", source: str = "") -> dict[str, Any]:  # noqa: ARG001
     """Do a media job, unless somebody else does; ``kind`` and ``source`` are for the name of the run.
+
+    A worker that is taken for dead, since nothing was heard of it, leaves the job to whoever has it then.
 
     Raises:
         AssayError: this try failed; the job is due again later, or has failed for good.
@@ -55,15 +67,25 @@ def media_job(job_id: str, kind: str = "media job", source: str = "") -> dict[st
     if worn_out(job):
         _failed(job, "its worker died at each try", pause=PAUSE, for_good=True)
         return {"job": job_id, "kind": job.kind, "state": "failed"}
-    return do_job(job)
+    try:
+        return do_job(job)
+    except JobLost as error:
+        logger.warning("%s", error.message)
+        return {"job": job_id, "kind": job.kind, "state": "somebody else's, or done"}
 
 
 def do_job(job: StoredJob, *, pause: timedelta = PAUSE) -> dict[str, Any]:
-    """Do a job that was claimed, and keep what came of it. Raises what went wrong, once that is kept."""
+    """Do a job that was claimed, and keep what came of it. Raises what went wrong, once that is kept.
+
+    Raises:
+        JobLost: it is not this worker's any more; nothing is kept, and nothing of the other's is touched.
+    """
     parts, _ = tools()
     try:
-        with _heartbeat(job) as tell:
-            result = _result(job, tell)
+        with _heartbeat(job) as hold:
+            result = _result(job, hold)
+    except JobLost:
+        raise
     except InputError as error:  # the file's fault, today and tomorrow
         _failed(job, error.message, pause=pause, for_good=True)
         raise
@@ -71,18 +93,25 @@ def do_job(job: StoredJob, *, pause: timedelta = PAUSE) -> dict[str, Any]:
         sentence = error.message if isinstance(error, AssayError) else f"{type(error).__name__}: {error}"
         _failed(job, sentence, pause=pause)
         raise
-    finish(parts.engine, job, result, now())
+    if not finish(parts.engine, job, result, now()):
+        raise _lost(job)
     return {"job": str(job.id), "kind": job.kind, "state": "done", **_short(result)}
 
 
-def _result(job: StoredJob, tell: Callable[[float], None]) -> dict[str, Any]:
+def _result(job: StoredJob, hold: Hold) -> dict[str, Any]:
     parts, models = tools()
     if job.kind == "moderate-video":
-        return moderate_video(parts, models, job, now(), on_progress=tell)
+        return moderate_video(parts, models, job, now(), on_progress=hold.tell)
     from tasks.media_work import run_media_job
 
     facts = {"id": str(job.id), "kind": job.kind, "source": job.source, "params": dict(job.params)}
-    return run_media_job(parts, facts, on_progress=tell)
+    return run_media_job(parts, facts, on_progress=hold.tell, still_ours=hold.beat)
+
+
+def _lost(job: StoredJob) -> JobLost:
+    return JobLost(
+        f"{job.kind} of {job.source} is another worker's by now, or was ended.", hint="See its state."
+    )
 
 
 def _failed(job: StoredJob, sentence: str, *, pause: timedelta, for_good: bool = False) -> None:
@@ -92,29 +121,60 @@ def _failed(job: StoredJob, sentence: str, *, pause: timedelta, for_good: bool =
         if job.kind == "moderate-video":
             video_failed(parts, models, job, now())
     else:
-        logger.warning("%s of %s failed and is tried again: %s", job.kind, job.source, sentence)
+        logger.warning("%s of %s failed, and is not given up: %s", job.kind, job.source, sentence)
+
+
+class Hold:
+    """A worker's hold on a job, which it loses when nothing was heard of it for too long."""
+
+    def __init__(self, engine: Engine, job: StoredJob) -> None:
+        self._engine = engine
+        self._job = job
+        self._share = 0.0
+        self._lost = False
+        self._asked = own_clock()
+
+    def tell(self, share: float) -> None:
+        """Note how far the job is, 0 to 1, for the next beat. Raises JobLost, where one told so."""
+        self._share = min(1.0, max(0.0, float(share)))
+        if self._lost:
+            raise _lost(self._job)
+        if own_clock() - self._asked > LEASE:  # this process slept, and so did its beats
+            with suppress(DatabaseUnavailable):
+                self.beat()
+
+    def beat(self) -> None:
+        """Tell the database that the job is worked on.
+
+        Raises:
+            JobLost: it is not this worker's any more.
+            DatabaseUnavailable: nobody knows.
+        """
+        self._asked = own_clock()
+        self._lost = self._lost or not progress(self._engine, self._job, self._share, now())
+        if self._lost:
+            raise _lost(self._job)
 
 
 @contextmanager
-def _heartbeat(job: StoredJob) -> Iterator[Callable[[float], None]]:
+def _heartbeat(job: StoredJob) -> Iterator[Hold]:
     """Tell the database now and then that the job is worked on, and how far it is."""
     parts, _ = tools()
-    share, over = [0.0], threading.Event()
+    hold, over = Hold(parts.engine, job), threading.Event()
 
     def beat() -> None:
         while not over.wait(HEARTBEAT_SECONDS):
             try:
-                progress(parts.engine, job, share[0], now())
+                hold.beat()
+            except JobLost:
+                return  # who works is told at its next step
             except AssayError as error:
                 logger.warning("the progress of %s could not be told: %s", job.id, error)
-
-    def tell(value: float) -> None:
-        share[0] = min(1.0, max(0.0, float(value)))
 
     thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
     thread.start()
     try:
-        yield tell
+        yield hold
     finally:
         over.set()
         thread.join()

@@ -11,13 +11,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from models.moderation.decide import Policy, decide
-from models.moderation.labels import LABELS
+from models.moderation.decide import Policy
+from models.moderation.judging import TextScores, judge, whole_text
 from storage.contents import StoredContent
-from tasks.content_models import InUse
 
-#: Words of a text that are pointed at, for each label.
-MOST_SPANS = 5
 #: What the same versions say of the same revision is one decision, however often they look.
 SPACE = uuid.UUID("5f0b9c0e-3f53-4b6f-9a59-6f6c2f7f0a11")
 
@@ -43,19 +40,10 @@ class Seen:
     version: str | None = None
 
 
-def text_scores(model: InUse | None, texts: Sequence[str]) -> list[dict[str, float] | None]:
-    """Scores of each text by label: none of an empty one, None where there is no model."""
-    asked = [text for text in texts if text.strip()]
-    if model is None:
-        return [None if text.strip() else {} for text in texts]
-    found = iter(model.predictor.score(asked).tolist() if asked else ())
-    return [dict(zip(LABELS, next(found), strict=True)) if text.strip() else {} for text in texts]
-
-
 def decision_row(
     content: StoredContent,
-    scores: Mapping[str, float] | None,
-    model: InUse | None,
+    text: TextScores,
+    version: str | None,
     policy: Policy,
     at: datetime,
     *,
@@ -66,23 +54,16 @@ def decision_row(
 
     Args:
         content: as it was claimed.
-        scores: of its text; None: there is no text model.
-        model: that gave them.
+        text: the scores of its words.
+        version: of the model that gave them; None: there is none.
         policy: thresholds and bands.
         at: now, UTC.
         language: of the text, where known.
         seen: what came of its pictures or frames.
     """
-    text = content.words
-    version = model.version if model is not None and text.strip() else None
-    missing = [*(("text",) if scores is None else ()), *seen.missing]
-    known = {label: round(float(score), 6) for label, score in {**(scores or {}), **seen.scores}.items()}
-    spans = {
-        label: model.predictor.spans(text, label, MOST_SPANS)
-        for label, score in (scores or {}).items()
-        if model is not None and score >= policy.flag_at * policy.thresholds.get(label, 1.0)
-    }
-    decided = decide(known, policy, spans=spans, frames=seen.frames, missing=missing)
+    words = whole_text(content.title, content.text)
+    version = version if words else None
+    decided, known = judge(text, policy, pictures=seen.scores, frames=seen.frames, missing=seen.missing)
     reasons = [reason.as_json() for reason in decided.reasons]
     for reason in reasons:
         if keys := seen.images.get(reason["label"]):
@@ -95,7 +76,7 @@ def decision_row(
         "content_kind": content.kind,
         "creator_id": content.creator_id,
         "at": at,
-        "text": text or None,
+        "text": words or None,
         "language": language,
         "images": list(seen.keys),
         "decision": decided.decision,

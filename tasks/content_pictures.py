@@ -84,9 +84,8 @@ def look_at_frames(parts: Platform, frames: Sequence[Any], model: InUse | None) 
         return Seen(missing=(VIDEO,))
     if model is None:
         return Seen(keys=_keep(parts, _spread(frames)), missing=(VIDEO,))
-    scored = model.predictor.scores([frame.image for frame in frames])
+    scores, causes = frame_scores(frames, model)
     times = [float(frame.seconds) for frame in frames]
-    scores, causes = aggregate_frames(times, scored)
     by_time = dict(zip(times, frames, strict=True))
     weighed = sorted({at for each in causes.values() for at in each})
     kept = dict(zip(weighed, _keep(parts, [by_time[at] for at in weighed]), strict=True))
@@ -98,6 +97,12 @@ def look_at_frames(parts: Platform, frames: Sequence[Any], model: InUse | None) 
         images={label: [kept[at] for at in each] for label, each in causes.items()},
         version=model.version,
     )
+
+
+def frame_scores(frames: Sequence[Any], model: InUse) -> tuple[dict[str, float], dict[str, tuple[float, ...]]]:
+    """Each label's score by all ``frames``, and the seconds of those that caused it."""
+    scored = model.predictor.scores([frame.image for frame in frames])
+    return aggregate_frames([float(frame.seconds) for frame in frames], scored)
 
 
 def both(pictures: Seen, frames: Seen) -> Seen:

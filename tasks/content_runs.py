@@ -13,10 +13,9 @@ from storage.latest_snapshots import latest_snapshots
 from storage.media_jobs import LEASE, request_job, take_job
 from storage.predictions import insert_predictions
 from tasks.content_jobs import do_job
-from tasks.content_tools import tools
+from tasks.content_tools import now, tools
 from tasks.content_work import ask_for_frames, work_on
 from tasks.policy import networked
-from tasks.runtime import now
 from tasks.training import Champion
 
 

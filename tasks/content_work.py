@@ -10,13 +10,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from config.errors import AssayError, DatabaseUnavailable
-from models.moderation.decide import policy_from_settings
+from models.moderation.decide import Policy, policy_from_settings
+from models.moderation.judging import TextScores, score_texts, whole_text
 from storage.contents import StoredContent, fail, get_contents, store_analysis
 from storage.media_jobs import StoredJob, request_job
 from storage.moderation import insert_decisions
-from tasks.content_judging import SPACE, Seen, decision_row, text_scores
-from tasks.content_models import ContentModels
-from tasks.content_pictures import IMAGE, VIDEO, both, look_at_frames, look_at_pictures
+from tasks.content_judging import SPACE, Seen, decision_row
+from tasks.content_models import ContentModels, InUse
+from tasks.content_pictures import IMAGE, VIDEO, both, frame_scores, look_at_frames, look_at_pictures
+from tasks.content_trial import analyzed, by_own, compare_analyses, compare_pictures, compare_texts
 from tasks.platform import Platform
 
 logger = logging.getLogger(__name__)
@@ -63,7 +65,7 @@ def work_on(
 
     Args:
         parts: the platform.
-        models: the versions in production.
+        models: the versions in production, and those that are tried.
         ids: of contents; of those that want nothing, nothing is done.
         at: now, UTC.
         moderate: whether to moderate.
@@ -121,18 +123,14 @@ def _analyze(
     done: Worked,
     languages: dict[str, str | None],
 ) -> None:
-    analyzer = models.analyzer()
-    analyses = analyzer.analyze(
-        [one.text or "" for one in contents],
-        titles=[one.title for one in contents],
-        tags=[one.tags for one in contents],
-    )
+    analyses = analyzed(models, contents)
     rows = []
     for one, analysis in zip(contents, analyses, strict=True):
         languages[one.id] = analysis["language"]
         rows.append({"id": one.id, "revision": one.revision, "analysis": analysis})
     store_analysis(parts.engine, rows, at)
     done.analyzed += [one.id for one in contents]
+    compare_analyses(parts, models, contents, analyses, at)
 
 
 def _moderate(
@@ -143,25 +141,40 @@ def _moderate(
     done: Worked,
     languages: Mapping[str, str | None],
 ) -> None:
-    model, imagery = models.current("moderation"), models.current("imagery")
     policy = policy_from_settings(parts.settings)
-    rows = []
-    for one, scores in zip(contents, text_scores(model, [one.words for one in contents]), strict=True):
+    decided = []
+    for one, (text, version) in zip(contents, _scored(models, contents, policy), strict=True):
         try:
-            seen = look_at_pictures(parts, one, imagery)
-            rows.append(
-                decision_row(one, scores, model, policy, at, language=_language(one, languages), seen=seen)
-            )
+            seen = _pictures(parts, models, one)
+            row = decision_row(one, text, version, policy, at, language=_language(one, languages), seen=seen)
+            decided.append((one, seen, row))
         except AssayError as error:
             done.failed[one.id] = error.message
-    _store(parts, rows, done)
+    insert_decisions(parts.engine, [row for _, _, row in decided], settings=parts.settings)
+    for one, _, row in decided:
+        done.moderated.append(one.id)
+        done.decisions[one.id] = row["decision"]
+    compare_texts(parts, models, decided, at)
+    pictured = [(one, seen) for one, seen, _ in decided if one.images]
+    compare_pictures(parts, models, pictured, lambda one, model: look_at_pictures(parts, one, model), at)
 
 
-def _store(parts: Platform, rows: Sequence[Mapping[str, Any]], done: Worked) -> None:
-    insert_decisions(parts.engine, rows, settings=parts.settings)
-    for row in rows:
-        done.moderated.append(row["content_id"])
-        done.decisions[row["content_id"]] = row["decision"]
+def _scored(
+    models: ContentModels, contents: Sequence[StoredContent], policy: Policy
+) -> list[tuple[TextScores, str | None]]:
+    """The scores of each text, and the version that gave them."""
+
+    def ask(model: InUse | None, some: Sequence[StoredContent]) -> list[TextScores]:
+        texts = [whole_text(one.title, one.text) for one in some]
+        return score_texts(model.predictor if model else None, texts, policy)
+
+    scored = by_own(models, "moderation", contents, ask)
+    return [(text, model.version if model else None) for text, model in scored]
+
+
+def _pictures(parts: Platform, models: ContentModels, one: StoredContent) -> Seen:
+    ((seen, _),) = by_own(models, "imagery", [one], lambda model, _: [look_at_pictures(parts, one, model)])
+    return seen
 
 
 def _language(one: StoredContent, languages: Mapping[str, str | None]) -> str | None:
@@ -206,11 +219,22 @@ def moderate_video(
     one = found[0]
     frames = sample_frames(parts, job.source, limit=MOST_FRAMES)
     on_progress(0.5)
-    imagery = models.current("imagery")
-    seen = both(look_at_pictures(parts, one, imagery), look_at_frames(parts, frames, imagery))
+
+    def look(model: InUse | None, _: Any) -> list[Seen]:
+        return [both(look_at_pictures(parts, one, model), look_at_frames(parts, frames, model))]
+
+    ((seen, _),) = by_own(models, "imagery", [one], look)
     on_progress(0.9)
     decision = _decide(parts, models, one, seen, at)
+    compare_pictures(parts, models, [(one, seen)], lambda one, model: _again(parts, one, frames, model), at)
     return {"frames": len(frames), "decision": decision, "version": seen.version}
+
+
+def _again(parts: Platform, one: StoredContent, frames: Sequence[Any], model: InUse) -> Seen:
+    """Pictures and frames by another version; nothing is kept of them."""
+    scores, seconds = frame_scores(frames, model) if frames else ({}, {})
+    of_frames = Seen(scores=scores, frames=seconds, missing=() if frames else (VIDEO,), version=model.version)
+    return both(look_at_pictures(parts, one, model), of_frames)
 
 
 def video_failed(parts: Platform, models: ContentModels, job: StoredJob, at: datetime) -> str | None:
@@ -219,19 +243,18 @@ def video_failed(parts: Platform, models: ContentModels, job: StoredJob, at: dat
     if not found or found[0].revision != job.params.get("revision"):
         return None
     try:
-        pictures = look_at_pictures(parts, found[0], models.current("imagery"))
+        pictures = _pictures(parts, models, found[0])
     except AssayError:
         pictures = Seen(missing=("image",))
     return _decide(parts, models, found[0], both(pictures, Seen(missing=(VIDEO,))), at)
 
 
 def _decide(parts: Platform, models: ContentModels, one: StoredContent, seen: Seen, at: datetime) -> str:
-    model = models.current("moderation")
-    scores = text_scores(model, [one.words])[0]
-    row = decision_row(
-        one, scores, model, policy_from_settings(parts.settings), at, language=_language(one, {}), seen=seen
-    )
+    policy = policy_from_settings(parts.settings)
+    ((text, version),) = _scored(models, [one], policy)
+    row = decision_row(one, text, version, policy, at, language=_language(one, {}), seen=seen)
     insert_decisions(parts.engine, [row], settings=parts.settings)
+    compare_texts(parts, models, [(one, seen, row)], at)
     return str(row["decision"])
 
 
@@ -256,6 +279,6 @@ def leave_to_people(parts: Platform, one: StoredContent, at: datetime) -> str:
     """Decide that a person decides, without any model: for what models fail at. Raises DatabaseUnavailable."""
     missing = [*((IMAGE,) if one.images else ()), *((VIDEO,) if one.video else ())]
     policy, seen = policy_from_settings(parts.settings), Seen(missing=missing)
-    row = decision_row(one, None, None, policy, at, language=None, seen=seen)
+    row = decision_row(one, TextScores(None), None, policy, at, language=None, seen=seen)
     insert_decisions(parts.engine, [row], settings=parts.settings)
     return str(row["decision"])

@@ -14,6 +14,7 @@ from typing import Any
 from config.errors import AssayError
 from config.log import configure_logging
 from config.settings import apply_tool_environment, load_settings
+from tasks.observing import run_context
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +27,7 @@ def main() -> int:
     """Work until told to stop; gives the exit status."""
     try:
         settings = load_settings()
-        configure_logging(settings.log_level, settings.log_format)
+        configure_logging(settings.log_level, settings.log_format, "content-worker", run_context)
         apply_tool_environment(settings)
     except AssayError as error:
         sys.stderr.write(f"{error}\n")
@@ -36,19 +37,19 @@ def main() -> int:
     for name in ("httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)
     # after the environment is set: Prefect reads it when it is imported
+    from storage.database import database_now
     from tasks.content_dispatch import Dispatcher
     from tasks.content_hooks import Teller
     from tasks.content_jobs import media_job, moderate_and_analyze
     from tasks.content_tools import close_tools
     from tasks.platform import Platform
-    from tasks.runtime import now
 
     alive = settings.home / ALIVE
     alive.parent.mkdir(parents=True, exist_ok=True)
     parts = Platform(settings)
     served = threading.Event()
     dispatcher = Dispatcher(parts, settings.content_workers, alive.touch, served.is_set)
-    teller = Teller(parts.engine, settings, now)
+    teller = Teller(parts.engine, settings, lambda: database_now(parts.engine))
     threads = [
         threading.Thread(target=dispatcher.run, name="dispatcher", daemon=True),
         threading.Thread(target=teller.run, name="teller", daemon=True),

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
+
+from prefect.futures import PrefectFuture
 
 from models.family import get_family
 from storage.erasure import rows_guard
 from tasks import building
 from tasks.candidates import rerank_waiting
+from tasks.outcomes import Outcomes, finished, gather
 from tasks.platform import platform
 from tasks.policy import networked
 from tasks.runtime import now, run_id
@@ -57,3 +61,20 @@ def order_candidates(family_name: str) -> dict[str, Any]:
     """Put the candidates that wait in order by what is verified now; how many ``moved``."""
     with platform() as parts:
         return {"family": family_name, "moved": rerank_waiting(parts, get_family(family_name))}
+
+
+def build_months(families: Sequence[str], month: str) -> tuple[Outcomes, Outcomes]:
+    """Build ``month`` of each of ``families``, all families at once, in the running flow's task runner.
+
+    Returns:
+        What the versions are (verified and full of each family, in their order), and what became of the order
+        of candidates.
+    """
+    building: list[PrefectFuture[dict[str, Any]]] = []
+    for family in families:
+        verified = publish_verified.submit(family, month)
+        # a full set without the month that it is named after would be taken for the latest one
+        building.append(verified)
+        building.append(publish_full.submit(family, month, return_state=False, wait_for=[verified]))
+    built = gather(finished(building))
+    return built, gather(finished([order_candidates.submit(family) for family in families]))

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from config.errors import FlowError, FlowUnavailable
 from config.settings import Settings
-from tasks.flow_records import Deployment, FlowRun, LogLine, parse_deployment, parse_line, parse_run
+from tasks.flow_records import (
+    FINAL,
+    Deployment,
+    FlowRun,
+    LogLine,
+    parse_deployment,
+    parse_line,
+    parse_run,
+)
 
 if TYPE_CHECKING:
     import httpx
@@ -106,6 +114,84 @@ class FlowClient:
         found = self._call("POST", "/flow_runs/filter", body)
         return [parse_run(one, names.get(str(one.get("deployment_id")), "")) for one in found]
 
+    def last_success(self, deployment_id: str) -> datetime | None:
+        """When a run of the deployment ended well last; None: none that Prefect knows of did."""
+        body = {
+            "sort": "END_TIME_DESC",
+            "limit": 1,
+            "flow_runs": {
+                "deployment_id": {"any_": [deployment_id]},
+                "state": {"type": {"any_": ["COMPLETED"]}},
+            },
+        }
+        found = self._call("POST", "/flow_runs/filter", body)
+        return parse_run(found[0], "").ended_at if found else None
+
+    def workers(self, pool: str) -> list[dict[str, Any]]:
+        """The workers of a work pool as Prefect has them; none where there is no such pool."""
+        from urllib.parse import quote
+
+        try:
+            return list(self._call("POST", f"/work_pools/{quote(pool, safe='')}/workers/filter", {}))
+        except FlowUnavailable:
+            raise
+        except FlowError:
+            return []
+
+    def late_runs(self, before: datetime, limit: int = _PAGE) -> list[FlowRun]:
+        """Runs that should have begun before that moment and have not, the latest first."""
+        return self._runs_where(
+            {
+                "expected_start_time": {"before_": before.isoformat()},
+                "state": {"type": {"any_": ["SCHEDULED"]}, "name": {"any_": ["Late", "Scheduled"]}},
+            },
+            "EXPECTED_START_TIME_DESC",
+            limit,
+        )
+
+    def ended_runs(self, since: datetime, limit: int = _PAGE) -> list[FlowRun]:
+        """Runs that ended since then, the latest first."""
+        states = {"type": {"any_": sorted(FINAL)}}
+        return self._runs_where(
+            {"end_time": {"after_": since.isoformat()}, "state": states}, "END_TIME_DESC", limit
+        )
+
+    def last_good_run(self, name: str) -> FlowRun | None:
+        """The latest run of a deployment that completed; None: none did, or there is no such deployment."""
+        body = {
+            "sort": "END_TIME_DESC",
+            "limit": 1,
+            "deployments": {"name": {"any_": [name]}},
+            "flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}},
+        }
+        return next((parse_run(one, name) for one in self._call("POST", "/flow_runs/filter", body)), None)
+
+    def running(self, name: str) -> list[FlowRun]:
+        """Runs of a deployment that run now or wait for a worker, those of the schedule's future left out."""
+        body = {
+            "limit": _PAGE,
+            "deployments": {"name": {"any_": [name]}},
+            "flow_runs": {
+                "expected_start_time": {"before_": datetime.now(UTC).isoformat()},
+                "state": {"type": {"any_": ["SCHEDULED", "PENDING", "RUNNING", "PAUSED", "CANCELLING"]}},
+            },
+        }
+        return [parse_run(one, name) for one in self._call("POST", "/flow_runs/filter", body)]
+
+    def emit(self, events: Sequence[Mapping[str, Any]]) -> None:
+        """Tell Prefect that something happened; see ``prefect.events.Event`` for the form.
+
+        Raises:
+            FlowError: it refused, or is away.
+        """
+        self._call("POST", "/events", list(events))
+
+    def _runs_where(self, filters: Mapping[str, Any], sort: str, limit: int) -> list[FlowRun]:
+        names = {one.id: one.name for one in self.deployments()}
+        body = {"sort": sort, "limit": limit, "flow_runs": dict(filters)}
+        found = self._call("POST", "/flow_runs/filter", body)
+        return [parse_run(one, names.get(str(one.get("deployment_id")), "")) for one in found]
+
     def logs(self, run_id: str, skip: int = 0) -> list[LogLine]:
         """Lines that the run logged after the first ``skip``, in order."""
         body = {
@@ -171,7 +257,7 @@ class FlowClient:
         body = {"artifacts": {"flow_run_id": {"any_": [run_id]}}, "sort": "CREATED_DESC", "limit": _PAGE}
         return list(self._call("POST", "/artifacts/filter", body))
 
-    def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+    def _call(self, method: str, path: str, body: Any = None) -> Any:
         import httpx
 
         for attempt in range(1, self._attempts + 1):
@@ -188,7 +274,7 @@ class FlowClient:
                     ) from error
                 time.sleep(0.5 * attempt)
         if response.is_success:
-            return response.json()
+            return response.json() if response.content else None
         raise FlowError(f"Prefect refused the request: {_reason(response)}.")
 
 

@@ -26,6 +26,7 @@ class Deployment:
     accepts: tuple[str, ...]
     tags: tuple[str, ...]
     schema: dict[str, dict[str, Any]] = field(default_factory=dict)
+    created_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ def parse_deployment(one: Mapping[str, Any]) -> Deployment:
         accepts=tuple(schema),
         tags=tuple(one.get("tags") or ()),
         schema=dict(sorted(schema.items(), key=lambda item: item[1].get("position", len(schema)))),
+        created_at=moment(one.get("created")),
     )
 
 

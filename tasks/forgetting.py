@@ -9,6 +9,7 @@ pictures are called. Each step finds what is left, so that a run that was killed
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -36,6 +37,7 @@ from storage.erasure_tables import (
     owned_by,
     sweep_out,
 )
+from storage.experiment_decisions import any_decides, still_written_seconds
 from storage.versions import record_version
 from tasks.platform import Platform
 
@@ -140,6 +142,7 @@ def forget(
     subject = subject_hash(parts.settings, person)
     with transaction(parts.engine) as connection:
         remember(connection, subject, requested_by=by, reason=reason, at=at)
+    remembered = time.monotonic()
     with ExitStack() as guards:
         for family in _families():
             say(f"Waiting for whoever publishes '{family.name}' ...")
@@ -150,6 +153,8 @@ def forget(
         for search in searches:
             _forget_versions(parts, search, at, done, say)
         _forget_objects(parts, person, done)
+        if any_decides(parts.engine):  # whoever had looked before may still be writing
+            time.sleep(max(0.0, remembered + still_written_seconds() - time.monotonic()))
         say("Removing rows from the database ...")
         with transaction(parts.engine) as connection:
             counts = delete_rows(connection, person, [search.traces for search in searches], INSTEAD)

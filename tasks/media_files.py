@@ -14,6 +14,8 @@ from storage.objects import ObjectStore
 
 #: width times height; a frame of 8K has 33 million
 _MOST_PIXELS = 40_000_000
+#: behind so many faults nothing is looked for
+_MOST_FAULTS = 50
 _PICTURES = frozenset({"image2", "image2pipe", "png_pipe", "jpeg_pipe", "webp_pipe", "bmp_pipe", "tiff_pipe"})
 #: formats that hold their own sound and pictures; a playlist could name other files and addresses
 _LISTS = ("hls", "dash", "concat", "concatf", "ffconcat", "sdp", "rtsp", "imf")
@@ -51,6 +53,27 @@ class Opened:
             if stream.codec_context is not None:
                 return stream
         raise InputError("The file has no sound track.", hint="Send a file with sound.")
+
+    def decoded(self, stream: Any) -> Iterator[Any]:
+        """The frames of a stream, or its pieces of sound. Damage between them is passed over, and they end
+        where nothing more can be decoded.
+        """
+        import av
+
+        faults = 0
+        packets = self.container.demux(stream)
+        while faults < _MOST_FAULTS:
+            try:
+                packet = next(packets, None)
+                if packet is None:
+                    return
+                frames = packet.decode()
+            except av.EOFError:
+                return
+            except av.FFmpegError:
+                faults += 1
+                continue
+            yield from frames
 
     def require_sound(self) -> None:
         """Raise InputError where there is no sound track."""

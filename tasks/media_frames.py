@@ -135,25 +135,10 @@ def _by_seeking(opened: Opened, stream: Any, seconds: float, count: int) -> Iter
 
 
 def _decoded(opened: Opened, stream: Any) -> Iterator[tuple[Any, float]]:
-    """Frames and their seconds; ends at the first damage behind which nothing can be decoded."""
-    import av
-
-    faults = 0
-    packets = opened.container.demux(stream)
-    while faults < 50:
-        try:
-            packet = next(packets, None)
-            if packet is None:
-                return
-            frames = packet.decode()
-        except av.EOFError:
-            return
-        except av.FFmpegError:
-            faults += 1
-            continue
-        for frame in frames:
-            if not frame.is_corrupt and frame.pts is not None:
-                yield frame, max(0.0, float(frame.pts * frame.time_base) - opened.start)
+    """Whole frames and their seconds."""
+    for frame in opened.decoded(stream):
+        if not frame.is_corrupt and frame.pts is not None:
+            yield frame, max(0.0, float(frame.pts * frame.time_base) - opened.start)
 
 
 def _glimpse(stream: Any, frame: Any, seconds: float, following: Any) -> Glimpse:

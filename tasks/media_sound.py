@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
@@ -29,7 +28,7 @@ def sound(settings: Settings, opened: Opened) -> Iterator[np.ndarray]:
     stream = opened.sound
     resampler = av.AudioResampler(format="flt", layout="mono", rate=RATE)
     given = 0
-    for frame in _decoded(opened, stream):
+    for frame in opened.decoded(stream):
         if frame.pts is not None:
             at = float(frame.pts * frame.time_base) - opened.start
             check_seconds(settings, at)
@@ -48,22 +47,3 @@ def sound(settings: Settings, opened: Opened) -> Iterator[np.ndarray]:
         raise InputError("None of the file's sound can be decoded.", hint="It may be cut off or damaged.")
     for piece in resampler.resample(None):
         yield piece.to_ndarray().reshape(-1)
-
-
-def _decoded(opened: Opened, stream: Any) -> Iterator[Any]:
-    import av
-
-    faults = 0
-    packets = opened.container.demux(stream)
-    while faults < 50:
-        try:
-            packet = next(packets, None)
-            if packet is None:
-                return
-            frames = packet.decode()
-        except av.EOFError:
-            return
-        except av.FFmpegError:
-            faults += 1
-            continue
-        yield from frames

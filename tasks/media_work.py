@@ -39,7 +39,13 @@ class Frame:
     image: np.ndarray
 
 
-def run_media_job(parts: Platform, job: Mapping[str, Any], *, on_progress: OnProgress) -> dict[str, Any]:
+def run_media_job(
+    parts: Platform,
+    job: Mapping[str, Any],
+    *,
+    on_progress: OnProgress,
+    still_ours: Callable[[], None] = lambda: None,
+) -> dict[str, Any]:
     """Do a job of ``media_jobs`` and store its files; the result names their keys.
 
     Args:
@@ -48,6 +54,8 @@ def run_media_job(parts: Platform, job: Mapping[str, Any], *, on_progress: OnPro
             (of captions: ``language``).
         on_progress: told the share that is done, 0 to 1, never falling; what it raises ends the work, so that
             a deadline or a wish to stop is checked there.
+        still_ours: asked right before files are written, and before older ones are deleted. What it raises
+            leaves those that are there to the worker who has the job now.
 
     Raises:
         InputError: the file does not fit: no such track, too long, too large, damaged. Trying again is no help.
@@ -58,8 +66,10 @@ def run_media_job(parts: Platform, job: Mapping[str, Any], *, on_progress: OnPro
     with open_object(parts.settings, media, str(job["source"])) as opened:
         files, result = _work(parts.settings, str(job["kind"]), opened, job.get("params") or {}, on_progress)
     folder = f"media/{job['id']}/"
+    still_ours()
     for name, data in files.items():
         store.put(folder + name, data)
+    still_ours()
     # An earlier try may have found more.
     for left in [info.key for info in store.list(folder) if info.key.removeprefix(folder) not in files]:
         store.delete(left)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from prefect.client.schemas.objects import State
+from prefect.futures import PrefectFuture
+from prefect.states import Crashed
 
 from config.errors import FlowError
+
+#: Prefect's name of the state of a task run that waited for one that failed.
+NOT_READY = "NotReady"
 
 
 @dataclass(frozen=True)
@@ -37,3 +42,28 @@ def gather(states: Iterable[State[Any]]) -> Outcomes:
         else:
             failures.append(str(value or state.message or state.name))
     return Outcomes(results, failures)
+
+
+def finished(futures: Iterable[PrefectFuture[Any]]) -> Iterator[State[Any]]:
+    """The final state of each task run, in the order of ``futures``, whenever each of them ended.
+
+    One whose worker was lost, again and again, is crashed: it left no state of its own. So is one that was not
+    begun, because what it waited for failed.
+    """
+    for future in futures:
+        future.wait()
+        state = future.state
+        if state.is_final():
+            yield state
+        elif state.name == NOT_READY:
+            yield Crashed(message="What is made of it was not begun.")
+        else:
+            yield Crashed(message=_lost(future))
+
+
+def _lost(future: PrefectFuture[Any]) -> str:
+    try:
+        future.result(raise_on_failure=False)
+    except Exception as error:  # noqa: BLE001 - whatever the cluster says of the part that it gave up
+        return f"The worker that ran it was lost: {error}"
+    return "The worker that ran it was lost."

@@ -68,10 +68,12 @@ def flagged(
     datasets: DatasetRepository, engine: Engine, family: Family, period: str | None = None
 ) -> list[Flagged]:
     """The candidates that need an admin, of a day (YYYY-MM-DD), a month (YYYY-MM) or all, oldest day first.
+    Days that retention has deleted are left out.
 
     Raises:
         InputError: ``period`` is neither.
         VersionNotFound: nothing was collected for it.
+        VersionRetired: retention has deleted all of it.
     """
     if period is not None and not PERIOD.fullmatch(period):
         raise InputError(f"'{period}' is neither a day nor a month.", hint="Such as 2026-10-19 or 2026-10.")
@@ -82,8 +84,9 @@ def flagged(
             hint="`assay flows run collect-daily --date` and a day collects them.",
         )
     decided = latest_decisions(engine, family.name)
+    retired = datasets.retired_names(family.name, "candidates")
     found: dict[str, Flagged] = {}
-    for manifest in versions:
+    for manifest in [one for one in versions if one.name not in retired] or versions:
         for row in _rows(datasets, family, manifest):
             key = {name: row[name] for name in family.key}
             candidate = candidate_key(key.values())

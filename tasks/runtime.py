@@ -38,6 +38,14 @@ def collect_run_name() -> str:
     return f"collect {first}" + (f" to {last}" if last else "")
 
 
+def monitor_run_name() -> str:
+    """What a run of the monitor is called: its day, also when none was named."""
+    from prefect.runtime import flow_run
+
+    day = dict(flow_run.parameters or {}).get("day")
+    return f"monitor {day or scheduled_at().date() - dt.timedelta(days=1)}"
+
+
 def build_run_name() -> str:
     """What a building run is called: its month, also when none was named."""
     from prefect.runtime import flow_run

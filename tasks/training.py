@@ -15,6 +15,7 @@ from registry.gate import GateResult, decide
 from registry.records import LoadedModel, ModelVersion
 from storage.datasets.manifest import Manifest
 from storage.erasure import is_erased, rows_guard
+from tasks.dask_training import machines_for
 from tasks.heavy_training import checkpoints_of, fit_heavy, stream_rows
 from tasks.platform import Platform, platform
 from tasks.policy import computed, networked
@@ -82,12 +83,19 @@ def too_little(family_name: str, rows: RoleRows) -> str | None:
 
 @computed("fit challenger")
 def fit_challenger(family_name: str, rows: RoleRows, params: Mapping[str, Any] | None) -> Predictor:
-    """A model fitted on the training rows; the same rows, parameters and seed give the same model."""
+    """A model fitted on the training rows; the same rows, parameters and seed give the same model.
+
+    Past ``LIGHTGBM_DASK_ROWS`` on the workers of ``DASK_SCHEDULER_ADDRESS``, where the family can.
+    """
     settings = load_settings()
     family = get_family(family_name)
     if family.heavy:
         return fit_heavy(family, rows, params or {}, settings)
-    return family.fit(rows.train, rows.valid, family.options(settings), params or {}, settings.training_seed)
+    options, seed = family.options(settings), settings.training_seed
+    if not family.spreads:
+        return family.fit(rows.train, rows.valid, options, params or {}, seed)
+    with machines_for(rows.train.num_rows + rows.valid.num_rows, settings) as machines:
+        return family.fit(rows.train, rows.valid, options, params or {}, seed, machines=machines)
 
 
 @networked("load champion")

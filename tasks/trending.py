@@ -4,28 +4,55 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from collections.abc import Callable
 from typing import Any
 
+import pyarrow as pa
 from sqlalchemy import Engine
 
 from config.settings import Settings
 from models.trending.direction import LEAST_ACCOUNTS
-from models.trending.ranking import Ranking, rank
+from models.trending.ranking import Ranking, Totals, rank, together
+from models.trending.ranking import parts as windows_of
 from models.trending.windows import WINDOWS, covers, horizon, moves
 from storage.trending import Trending, top
 from storage.trending_tick import Counted, Cover, Move, Plan, TooMuchNew, TrendingTick, trending_tick
 from tasks.platform import platform
-from tasks.policy import networked
+from tasks.policy import computed, networked
 
 
 @networked("refresh trends")
 def refresh_trends(as_of: dt.datetime, rebuild: bool = False) -> dict[str, Any]:
-    """Count what is new up to ``as_of``, and publish the lists; see :func:`refresh`."""
+    """Count what is new up to ``as_of``, and publish the lists; see :func:`refresh`.
+
+    When all is made anew each window is ranked by itself, in the running flow's task runner; else what changed
+    is ranked sooner than it is handed out.
+    """
     with platform() as parts:
-        return refresh(parts.engine, parts.settings, as_of, rebuild=rebuild)
+        ranked = rank_apart if rebuild else rank
+        return refresh(parts.engine, parts.settings, as_of, rebuild=rebuild, ranked=ranked)
 
 
-def refresh(engine: Engine, settings: Settings, as_of: dt.datetime, *, rebuild: bool = False) -> dict[str, Any]:
+@computed("rank window")
+def rank_window(counts: pa.Table, totals: Totals, as_of: dt.datetime, min_accounts: int) -> Ranking:
+    """The lists of one window; see :func:`models.trending.ranking.rank`."""
+    return rank(counts, totals, as_of, min_accounts)
+
+
+def rank_apart(counts: pa.Table, totals: Totals, as_of: dt.datetime, min_accounts: int) -> Ranking:
+    """What :func:`models.trending.ranking.rank` gives, each window by a task of its own."""
+    futures = [rank_window.submit(part, totals, as_of, min_accounts) for part in windows_of(counts)]
+    return together([future.result() for future in futures])
+
+
+def refresh(
+    engine: Engine,
+    settings: Settings,
+    as_of: dt.datetime,
+    *,
+    rebuild: bool = False,
+    ranked: Callable[[pa.Table, Totals, dt.datetime, int], Ranking] = rank,
+) -> dict[str, Any]:
     """One tick. Its cost follows what is new, and what left a window since the last one.
 
     A moment before that of the last tick, as of a run that was late, is that of the last tick.
@@ -35,6 +62,7 @@ def refresh(engine: Engine, settings: Settings, as_of: dt.datetime, *, rebuild: 
         settings: with the weights.
         as_of: the moment that the lists are of.
         rebuild: make all sums anew, of this very moment.
+        ranked: makes lists of sums, as :func:`models.trending.ranking.rank`.
 
     Returns:
         Figures: ``as_of``, ``rebuilt``, what was ``counted``, and by window whose lists were made what was
@@ -49,7 +77,7 @@ def refresh(engine: Engine, settings: Settings, as_of: dt.datetime, *, rebuild: 
         moment = as_of if rebuild or tick.last is None else max(as_of, tick.last)
         counted = _count(tick, moment, rebuild)
         summed = time.monotonic()
-        ranking = _publish(tick, moment, settings.trending_min_accounts)
+        ranking = _publish(tick, moment, settings.trending_min_accounts, ranked)
     return {
         "as_of": moment.isoformat(),
         "rebuilt": counted.rebuilt,
@@ -89,10 +117,15 @@ def _plan(was: dt.datetime | None, moment: dt.datetime) -> Plan:
     )
 
 
-def _publish(tick: TrendingTick, moment: dt.datetime, min_accounts: int) -> Ranking:
+def _publish(
+    tick: TrendingTick,
+    moment: dt.datetime,
+    min_accounts: int,
+    ranked: Callable[[pa.Table, Totals, dt.datetime, int], Ranking],
+) -> Ranking:
     hours = tick.due(list(WINDOWS.values()))
     counts = tick.counts(hours, min_accounts, LEAST_ACCOUNTS)
-    ranking = rank(counts, tick.totals(hours), moment, min_accounts)
+    ranking = ranked(counts, tick.totals(hours), moment, min_accounts)
     tick.publish(hours, ranking.rows, moment)
     return ranking
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from sqlalchemy import Engine
 
 from config.settings import Settings
 from tasks.platform import Platform
 from tests.content_world import models, parts, shared
+from tests.integration.tasks.backup_world import places
 
-__all__ = ["models", "parts", "shared"]
+__all__ = ["models", "parts", "places", "shared"]
 
 
 @pytest.fixture
@@ -31,5 +33,12 @@ def face_settings(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settin
 def platform_parts(face_settings: Settings) -> Iterator[Platform]:
     """The platform's parts with those settings."""
     made = Platform(face_settings)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def plain(settings: Settings, engine: Engine) -> Iterator[Platform]:
+    made = Platform(settings)
     yield made
     made.close()

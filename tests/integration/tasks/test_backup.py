@@ -3,90 +3,29 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from config.errors import BackupCorrupt, InputError
-from config.settings import Settings
-from local.postgres_host import find_programs
+from local.ports import free_port
 from storage.backups import BLOBS, BackupFolder, blob_key
 from storage.database import make_engine
 from storage.objects_local import LocalStore
 from tasks.audit import audit
-from tasks.backup import BackupReport, back_up, check_backup, restore
+from tasks.backup import back_up, check_backup
+from tasks.backup_restore import restore
 from tasks.platform import Platform
-from tests.conftest import PostgresServer, free_port
 from tests.integration.conftest import BIN, server
+from tests.integration.tasks.backup_world import AT, Place, Places, bring_back, programs, run
 from tests.integration.tasks.test_audit import publish
 from tests.viral_world import roles, trained
-
-AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
-
-
-@dataclass
-class Place:
-    """A platform of its own: databases, objects, and an MLflow that keeps its artifacts among them."""
-
-    settings: Settings
-    mlflow: str
-
-    @property
-    def databases(self) -> dict[str, str]:
-        return {"platform": self.settings.db_name, "mlflow": self.mlflow}
-
-
-class Places:
-    """Makes places, and takes them away."""
-
-    def __init__(self, postgres: PostgresServer, folder: Path) -> None:
-        self._postgres, self._folder, self._made = postgres, folder, 0
-        self.names: list[str] = []
-
-    def new(self, *, migrated: bool) -> Place:
-        self._made += 1
-        name, mlflow = (f"backup_{kind}_{id(self)}_{self._made}" for kind in ("assay", "mlflow"))
-        self._postgres.create_database(name, "template_migrated" if migrated else "template1")
-        self._postgres.create_database(mlflow)
-        self.names += [name, mlflow]
-        home = self._folder / f"home-{self._made}"
-        home.mkdir()
-        return Place(self._postgres.settings(name, home, mlflow_db_name=mlflow), mlflow)
-
-    def close(self) -> None:
-        for name in self.names:
-            self._postgres.drop_database(name)
-
-
-@pytest.fixture
-def places(postgres_server: PostgresServer, tmp_path: Path) -> Iterator[Places]:
-    made = Places(postgres_server, tmp_path)
-    yield made
-    made.close()
 
 
 @pytest.fixture
 def target(tmp_path: Path) -> BackupFolder:
     return BackupFolder(LocalStore(tmp_path / "backups"))
-
-
-def programs() -> Path:
-    return find_programs().folder
-
-
-def run(place: Place, target: BackupFolder, minutes: int = 0) -> BackupReport:
-    at = AT + timedelta(minutes=minutes)
-    return back_up(
-        place.settings, target, programs=programs(), at=at, databases={"platform": place.settings.db_name}
-    )
-
-
-def bring_back(place: Place, target: BackupFolder, name: str | None = None) -> None:
-    restore(place.settings, target, name, programs=programs(), databases={"platform": place.settings.db_name})
 
 
 def mlflow_of(place: Place, log: Path) -> AbstractContextManager[object]:
@@ -97,7 +36,7 @@ def mlflow_of(place: Place, log: Path) -> AbstractContextManager[object]:
     place.settings = place.settings.model_copy(update={"mlflow_tracking_uri": f"http://127.0.0.1:{port}"})
     artifacts = place.settings.home / "objects" / place.settings.ml_artifacts_bucket / "mlflow"
     environment = {
-        "MLFLOW_BACKEND_STORE_URI": place.settings.database_url(place.mlflow),
+        "MLFLOW_BACKEND_STORE_URI": place.settings.database_url(place.settings.mlflow_db_name),
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_ARTIFACTS_DESTINATION": artifacts.as_uri(),
     }
@@ -109,6 +48,8 @@ def test_a_platform_comes_back_whole_and_its_model_answers_as_before(
     places: Places, target: BackupFolder, tmp_path: Path
 ) -> None:
     old, new = places.new(migrated=True), places.new(migrated=False)
+    prefect = old.settings.prefect_db_name
+    old.execute("create extension pg_trgm; create table flow_run as select generate_series(1, 3)", prefect)
     predictor, evaluation = trained()
     question = roles()[2].slice(0, 5)
     counts = dict(zip(("train", "valid", "test"), (part.num_rows for part in roles()), strict=True))
@@ -123,14 +64,16 @@ def test_a_platform_comes_back_whole_and_its_model_answers_as_before(
         answers = parts.registry.load("viral", version.version).predictor.predict(question)
         manifests = parts.datasets.list()
         parts.close()
-        back_up(old.settings, target, programs=programs(), at=AT, databases=old.databases)
+        made = back_up(old.settings, target, programs=programs(), at=AT)
 
-    report = restore(new.settings, target, programs=programs(), databases=new.databases)
+    report = restore(new.settings, target, programs=programs())
 
     saved = target.get()
     assert report.rows == {one.role: sum(one.rows.values()) for one in saved.databases}
     assert report.rows["platform"] > 0
     assert report.rows["mlflow"] > 0
+    assert report.rows["prefect"] == 3
+    assert (made.databases_left_out, report.left_out) == ({}, {})
     with mlflow_of(new, tmp_path / "new.log"):
         parts = Platform(new.settings)
         assert parts.datasets.list() == manifests
@@ -204,8 +147,28 @@ def test_an_altered_blob_is_found_by_a_check_and_stops_a_restore(places: Places,
 
     with pytest.raises(BackupCorrupt, match=f"The blob {sha256[:12]} of the backup was altered"):
         check_backup(target)
+
+
+def test_what_is_damaged_is_found_before_anything_is_written_so_that_an_older_one_can_follow(
+    places: Places, target: BackupFolder
+) -> None:
+    place, new = places.new(migrated=True), places.new(migrated=False)
+    parts = Platform(place.settings)
+    manifest = publish(parts, "full", "2026-09", "v1")
+    older = run(place, target)
+    publish(parts, "full", "2026-10", "v2")
+    parts.close()
+    run(place, target, minutes=5)
+    target.store.put(blob_key(target.get().databases[0].sha256), b"something else")
+
     with pytest.raises(BackupCorrupt, match="was altered"):
-        bring_back(places.new(migrated=False), target)
+        bring_back(new, target)
+
+    objects = LocalStore(new.settings.home / "objects" / new.settings.ml_artifacts_bucket)
+    assert list(objects.list()) == []
+    check_backup(target, older.name)
+    bring_back(new, target, older.name)
+    assert objects.exists(manifest.key)
 
 
 def test_a_backup_that_fails_half_way_is_none(

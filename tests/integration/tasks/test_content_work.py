@@ -22,7 +22,7 @@ from storage.contents import claim_due, get_content, put_contents
 from storage.database import transaction
 from storage.media_jobs import get_job, jobs_of, take_job
 from storage.moderation import get_decision, history
-from storage.moderation_images import read_image
+from storage.moderation_images import ModeratedImages
 from storage.objects import open_store
 from storage.webhooks import SIGNATURE, sign
 from tasks import content_jobs, content_pictures
@@ -143,7 +143,7 @@ def test_a_video_waits_for_its_frames_and_the_worst_of_words_and_frames_decides(
     assert decision.decision == "rejected"
     assert decision.image_version == "7"
     assert decision.images
-    assert read_image(shared.settings, decision.images[0])[:2] == b"\xff\xd8"
+    assert ModeratedImages(shared.settings).get(decision.images[0])[:2] == b"\xff\xd8"
     assert content_jobs.media_job.fn(str(job.id))["state"] == "somebody else's, or done"
 
 

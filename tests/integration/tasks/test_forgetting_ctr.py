@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
+import time
 import uuid
 from typing import Any
 
@@ -14,7 +16,9 @@ from storage.clip_bulk import load_outcomes
 from storage.clips import save_clips
 from storage.ctr_predictions import insert_ctr_predictions
 from storage.database import transaction
+from storage.erasure import ForgottenPeople
 from storage.erasure_tables import ANONYMOUS
+from storage.experiment_decisions import NewDecision, open_connection, record_decisions
 from tasks import forgetting
 from tasks.forgetting import Forgotten, forget, look
 from tasks.platform import Platform
@@ -113,6 +117,38 @@ def test_decisions_stay_counted_and_name_nobody(world: Platform) -> None:
         (None, None, "{}", 1),
     ]
     assert rows(world, "select decisions, rewarded from experiment_variants") == [(3, 1)]
+
+
+def test_a_service_that_is_deciding_meanwhile_leaves_nothing_behind(
+    world: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It looks only now and then whether anybody was forgotten at all: this is the first one."""
+    monkeypatch.setattr(ForgottenPeople, "LOOK_SECONDS", 8.0)  # longer than the rest of forgetting takes
+    people, over = ForgottenPeople(world.settings), threading.Event()
+    answered: list[str | None] = []
+
+    def decide() -> None:
+        with open_connection(world.engine) as connection:
+            while not over.is_set():
+                asked = NewDecision(
+                    id=str(uuid.uuid4()), experiment_id="e", variant="a", subject_id=PERSON, sticky=False,
+                    at=START, propensity=0.5, context=None, policy_version=1,
+                )  # fmt: skip
+                (told,) = record_decisions(connection, [asked], forgotten=people)
+                answered.append(told.refused)
+
+    service = threading.Thread(target=decide)
+    service.start()
+    try:
+        while len(answered) < 3:
+            time.sleep(0.01)
+        do(world)
+    finally:
+        over.set()
+        service.join(timeout=10)
+    assert answered[0] is None
+    assert answered[-1] == "forgotten"
+    assert PERSON not in everything(world)
 
 
 def test_outcomes_that_wait_on_disk_go_by_their_clip(world: Platform) -> None:
