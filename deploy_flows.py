@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from config.errors import AssayError, FlowError
 from config.settings import Settings, apply_tool_environment, load_settings
 from models.family import FAMILIES, get_family
+from tasks.alert_automations import deploy_alerts
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -94,6 +95,22 @@ SCHEDULES: tuple[Scheduled, ...] = (
         "Each hour at minute 5: the lists of everybody who was active lately, by the version in production, for"
         " when the service has none. Run it with `user_ids` to make those of some users only.",
         tags=("recommendation",),
+    ),
+    Scheduled(
+        "monitor",
+        "flows/monitor.py:monitor",
+        "30 5 * * *",
+        "Each day at 05:30: how the platform is, whether the data drifted, and whether the models still answer"
+        " well. Tells of each finding once, and leaves a report a family. Run it with `day` for a past day.",
+        tags=("operating",),
+    ),
+    Scheduled(
+        "retention",
+        "flows/retention.py:retention",
+        "30 6 * * 6",
+        "Saturday 06:30: says what the RETENTION settings would delete, and deletes it where RETENTION_APPLY is"
+        " set. Run it with `apply`, and the digest of a plan that you read as `expected`, to delete just that.",
+        tags=("operating",),
     ),
     *(
         Scheduled(
@@ -191,6 +208,7 @@ def deploy(settings: Settings) -> list[Change]:
             if name not in wanted:
                 client.delete_deployment(deployment.id)
                 changes.append(Change(name, "removed"))
+        changes += [Change(name, action) for name, action in deploy_alerts(client, settings, TAG).items()]
     return changes
 
 

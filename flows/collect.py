@@ -7,15 +7,20 @@ from typing import Any
 
 from prefect import flow
 
-from tasks.collection import publish_candidates
-from tasks.outcomes import gather
+from tasks.collecting import collect_days
 from tasks.periods import days_to_collect, families_to_run
 from tasks.report_text import collection_report
 from tasks.reports import publish_report
+from tasks.runner import parts_runner
 from tasks.runtime import collect_run_name, scheduled_at
 
 
-@flow(name="collect-daily", flow_run_name=collect_run_name, validate_parameters=True)
+@flow(
+    name="collect-daily",
+    flow_run_name=collect_run_name,
+    validate_parameters=True,
+    task_runner=parts_runner(),
+)
 async def collect_daily(
     date: dt.date | None = None, until: dt.date | None = None, families: list[str] | None = None
 ) -> dict[str, Any]:
@@ -27,11 +32,7 @@ async def collect_daily(
         families: which families; empty means all.
     """
     days = days_to_collect(date, until, scheduled_at())
-    collected = gather(
-        publish_candidates(family, day, return_state=True)
-        for family in families_to_run(families)
-        for day in days
-    )
+    collected = collect_days(families_to_run(families), days)
     summary = {
         "days": len(days),
         "first": days[0].isoformat(),

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-from prefect import State, flow
+from prefect import flow
 
-from tasks.datasets import order_candidates, publish_full, publish_verified
-from tasks.outcomes import gather
+from tasks.datasets import build_months
 from tasks.periods import families_to_run, month_to_build
 from tasks.report_text import datasets_report
 from tasks.reports import publish_report
+from tasks.runner import parts_runner
 from tasks.runtime import build_run_name, scheduled_at
 
 
-def _publish(family: str, month: str) -> Iterator[State[dict[str, Any]]]:
-    verified = publish_verified(family, month, return_state=True)
-    yield verified
-    # a full set without the month that it is named after would be taken for the latest one
-    yield publish_full(family, month, return_state=True, wait_for=[verified])
-
-
-@flow(name="build-datasets-monthly", flow_run_name=build_run_name, validate_parameters=True)
+@flow(
+    name="build-datasets-monthly",
+    flow_run_name=build_run_name,
+    validate_parameters=True,
+    task_runner=parts_runner(),
+)
 async def build_datasets_monthly(month: str | None = None, families: list[str] | None = None) -> dict[str, Any]:
     """Publish a month's verified examples, and the full set of everything up to that month.
 
@@ -34,8 +31,7 @@ async def build_datasets_monthly(month: str | None = None, families: list[str] |
     """
     chosen = month_to_build(month, scheduled_at())
     names = families_to_run(families)
-    built = gather(state for family in names for state in _publish(family, chosen))
-    ordered = gather(order_candidates(family, return_state=True) for family in names)
+    built, ordered = build_months(names, chosen)
     failures = [*built.failures, *ordered.failures]
     summary = {
         "month": chosen,

@@ -17,17 +17,18 @@ import deploy_flows
 from cli.flow_client import run_flow
 from config.errors import FlowError
 from config.settings import Settings, tool_environment
+from local.ports import free_port
 from models.family import FAMILIES
 from storage.datasets.repository import DatasetRepository
 from tasks.flow_client import FlowClient
-from tests.conftest import free_port
 from tests.integration.conftest import BIN
 from tests.integration.flows.conftest import PREFECT_SOCKETS
 
 pytestmark = PREFECT_SOCKETS
 #: What runs by itself, and what somebody starts by hand.
 NAMES = [
-    "build-datasets-monthly", "collect-daily", "refresh-recommendations", "refresh-trending",
+    "build-datasets-monthly", "collect-daily", "monitor", "refresh-recommendations",
+    "refresh-trending", "retention",
     *(f"retrain-{family}" for family in FAMILIES),
 ]  # fmt: skip
 BY_HAND = [
@@ -202,6 +203,12 @@ def test_a_back_fill_asked_for_by_name_runs_in_a_worker_and_leaves_its_figures(
         latest = client.runs("collect-daily", limit=1)[0]
         assert latest.name == "collect 2026-10-05"
         assert "## Collected" in client.report(latest.id)
+        deployment = client.deployment("collect-daily").id
+        good = client.last_success(deployment)
+        assert good == latest.ended_at is not None
 
     with pytest.raises(FlowError, match=r"ended as Failed.*has not begun"):
         run_flow(deployed, "collect-daily", {"date": "2999-01-01"}, timeout=90)
+    with FlowClient(deployed) as client:
+        assert client.last_success(deployment) == good
+        assert client.last_success(client.deployment("refresh-trending").id) is None
