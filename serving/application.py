@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from time import perf_counter
 
-from config.log import set_request_id
+from config.context import set_request_id
 from serving.http import Receive, Request, Response, Scope, Send, respond
 from serving.metrics import ServiceMetrics
 from serving.problems import CONTENT_TYPE, Problem, internal_error
+from serving.request_ids import given_request_id
 from serving.security import ApiKey
+from serving.tracing import RequestTracing
 
 logger = logging.getLogger(__name__)
 
-#: A request's id as others may give it: fit for a header and a line of a log.
-REQUEST_ID = re.compile(rb"[A-Za-z0-9._:@=+/-]{1,128}")
+#: What requests are counted under that no route fits.
+OTHER = "other"
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -41,11 +42,23 @@ Methods = dict[str, Route]
 
 
 class Application:
-    """Dispatches requests; built once, then only read."""
+    """Dispatches requests; built once, then only read.
 
-    def __init__(self, routes: list[Route], key: ApiKey, metrics: ServiceMetrics) -> None:
+    Args:
+        tracing: makes a span a request; None: none is made.
+    """
+
+    def __init__(
+        self,
+        routes: list[Route],
+        key: ApiKey,
+        metrics: ServiceMetrics,
+        tracing: RequestTracing | None = None,
+    ) -> None:
         self._key = key
         self._metrics = metrics
+        self._tracing = tracing
+        self._tells = logger.isEnabledFor(logging.DEBUG)
         paths: dict[str, Methods] = {}
         for route in routes:
             paths.setdefault(route.path, {})[route.method] = route
@@ -65,15 +78,22 @@ class Application:
             return
         started = perf_counter()
         request = Request(scope, receive)
-        given = request.header(b"x-request-id")
-        set_request_id(given.decode() if given is not None and REQUEST_ID.fullmatch(given) else None)
+        set_request_id(given_request_id(request.header(b"x-request-id")))
         path: str = scope["path"]
         methods = self._routes.get(path)
         if methods is None:
             path, methods = self._find(request, path.removesuffix("/"))
-        response = await self._answer(request, path, methods)
+        if self._tracing is None:
+            response = await self._answer(request, path, methods)
+        else:
+            with self._tracing.request(request, path if methods else OTHER) as span:
+                response = await self._answer(request, path, methods)
+                self._tracing.answered(span, response.status)
         await respond(request, response, send)
-        self._metrics.observe(path if methods else "other", response.status, perf_counter() - started)
+        seconds = perf_counter() - started
+        self._metrics.observe(path if methods else OTHER, response.status, seconds)
+        if self._tells:
+            tell(scope, response.status, seconds)
 
     def _find(self, request: Request, path: str) -> tuple[str, Methods | None]:
         """The path of the routes that ``path`` is one of; the values of its parameters go to ``request``."""
@@ -113,6 +133,15 @@ class Application:
                 headers=((b"allow", allowed.encode()),),
             )
         return route
+
+
+def tell(scope: Scope, status: int, seconds: float) -> None:
+    """One line a request, for whoever set LOG_LEVEL to DEBUG."""
+    logger.debug(
+        "%s %s %d", scope["method"], scope["path"], status,
+        extra={"method": scope["method"], "path": scope["path"], "status": status,
+               "milliseconds": round(seconds * 1000, 3)},
+    )  # fmt: skip
 
 
 def problem_response(problem: Problem) -> Response:

@@ -29,7 +29,7 @@ class ContentBentoService:
 
         end_with_parent()
         settings = get_settings()
-        configure_service_logging(settings)
+        configure_service_logging(settings, "content")
         database = partial(connect_database, settings, insert_decisions)
         self._service = ContentService(content_runtime(settings, database=database))
         application.target = self._service.application()

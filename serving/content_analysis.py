@@ -9,26 +9,34 @@ from typing import TYPE_CHECKING, Any
 
 from config.settings import Settings
 from serving.many_models import ManyModels
+from serving.model_slot import ModelSlot, ServedModel
 
 if TYPE_CHECKING:
     from models.analysis import Analyzer
+    from models.analysis.language import LanguageFinder
 
 logger = logging.getLogger(__name__)
 
+#: As ``models.analysis.FAMILIES``, which is not imported before a request needs it.
 FAMILIES = ("sentiment", "topics", "entities")
+#: A version of each of ``FAMILIES``; None: something simple stands in for it.
+Served = tuple[ServedModel | None, ...]
 
 
 class AnalysisParts:
-    """Makes an analyzer of the versions in service, and makes it anew when one changes.
+    """Makes analyzers of versions: of those in service, and of those that are tried beside them.
 
     Its models of languages take most of a second: a thread loads them while all else starts.
     """
 
     def __init__(self, models: ManyModels, settings: Settings) -> None:
-        self._models = models
+        self._slots: list[ModelSlot] = [models[name].slot for name in FAMILIES]
         self._languages = settings.analysis_languages
         self._lock = threading.Lock()
-        self._made: tuple[tuple[Any, ...], Analyzer] | None = None
+        #: By the identity of the versions, which each entry keeps alive.
+        self._made: dict[tuple[int, ...], tuple[Served, Analyzer]] = {}
+        #: Of languages, which takes its time to load.
+        self._finder: LanguageFinder | None = None
         self._thread = threading.Thread(target=self._warm, name="analysis-loading", daemon=True)
         self._fault: str | None = None
 
@@ -44,38 +52,54 @@ class AnalysisParts:
         """What is not as it should be, a sentence each."""
         return [f"texts cannot be analyzed: {self._fault}"] if self._fault else []
 
-    def analyze(self, texts: Sequence[str], **more: Any) -> list[dict[str, Any]]:
-        """As :meth:`models.analysis.Analyzer.analyze`. Not for the event loop."""
-        return self._current().analyze(texts, **more)
+    def served(self) -> Served:
+        """The versions in service, in the order of ``FAMILIES``."""
+        return tuple(slot.current for slot in self._slots)
+
+    def analyzer(self, served: Served) -> Analyzer:
+        """The analyzer of these versions. Not for the event loop: the first one takes most of a second."""
+        key = tuple(map(id, served))
+        made = self._made.get(key)
+        if made is None:
+            with self._lock:
+                made = self._made.get(key) or (served, self._make(served))
+                self._made, self._finder = {**self._made, key: made}, made[1].finder
+        return made[1]
+
+    def prune(self) -> None:
+        """Let go of analyzers of versions that neither serve nor are tried: they keep these in memory."""
+        with self._lock:
+            alive = {id(None)}
+            for slot in self._slots:
+                rollout = slot.rollout
+                alive |= {id(slot.current), id(rollout.model if rollout is not None else None)}
+            self._made = {key: one for key, one in self._made.items() if alive.issuperset(key)}
 
     def _warm(self) -> None:
         try:
-            self.analyze(["The first text is the slow one."])
+            self.analyzer(self.served()).analyze(["The first text is the slow one."])
             self._fault = None
         except Exception as error:
             self._fault = f"{type(error).__name__}; the log has more"
             logger.exception("the analysis of texts cannot be loaded")
 
-    def _current(self) -> Analyzer:
-        served = tuple(self._models.current(name) for name in FAMILIES)
-        made = self._made
-        if made is not None and made[0] == served:
-            return made[1]
-        with self._lock:
-            return self._make(served)
-
-    def _make(self, served: tuple[Any, ...]) -> Analyzer:
+    def _make(self, served: Served) -> Analyzer:
         from models.analysis import Analyzer
 
-        made = self._made
-        if made is not None and made[0] == served:
-            return made[1]
         known = {name: model for name, model in zip(FAMILIES, served, strict=True) if model is not None}
-        analyzer = Analyzer(
+        return Analyzer(
             **{name: model.predictor for name, model in known.items()},
             languages=self._languages,
             versions={name: model.version for name, model in known.items()},
-            finder=made[1].finder if made is not None else None,
+            finder=self._finder,
         )
-        self._made = served, analyzer
-        return analyzer
+
+
+def texts_of(rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+    """What an analyzer is asked about validated requests."""
+    data = [row["content_data"] for row in rows]
+    return {
+        "texts": [one.get("text") or "" for one in data],
+        "titles": [one.get("title") for one in data],
+        "tags": [one.get("tags") for one in data],
+    }

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any
 
 import orjson
 
 from serving.admission import Admission
-from serving.content_analysis import AnalysisParts
+from serving.content_analysis import FAMILIES, AnalysisParts
 from serving.content_analysis_schema import MAX_ITEMS, AnalyzeBatch, AnalyzeRequest, ContentData
+from serving.content_analysis_trial import TriedAnalysis
 from serving.content_schema import DEFAULT_KIND
 from serving.http import Request, Response
 from serving.many_items import ItemsValidator
+from serving.metrics import FamilyAnswers, ServiceMetrics
 from serving.problems import FieldError
+from serving.threads import in_pool
 from serving.validation import BodyValidator
 
 #: Texts that may wait or be worked on: some seconds of work.
@@ -26,10 +29,18 @@ Row = dict[str, Any]
 
 
 class AnalyzeApi:
-    """Language, sentiment, categories, topics, tags and names of texts; it keeps nothing."""
+    """Language, sentiment, categories, topics, tags and names of texts; it keeps no text."""
 
-    def __init__(self, parts: AnalysisParts, pool: Executor, max_body_bytes: int) -> None:
-        self._parts = parts
+    def __init__(
+        self,
+        parts: AnalysisParts,
+        tried: TriedAnalysis,
+        pool: Executor,
+        metrics: ServiceMetrics,
+        max_body_bytes: int,
+    ) -> None:
+        self._parts, self._tried = parts, tried
+        self._answers = {name: FamilyAnswers(metrics, name, "rules") for name in FAMILIES}
         self._pool = pool
         self._limit = max_body_bytes
         self._admission = Admission(WAITING_TEXTS, 2 * max_body_bytes)
@@ -70,12 +81,10 @@ class AnalyzeApi:
             )
 
     def _analyzed(self, rows: Sequence[Row]) -> list[Row]:
-        data = [row["content_data"] for row in rows]
-        answers = self._parts.analyze(
-            [one.get("text") or "" for one in data],
-            titles=[one.get("title") for one in data],
-            tags=[one.get("tags") for one in data],
-        )
+        served = self._parts.served()
+        answers = self._tried.analyze(rows, served, datetime.now(UTC))
+        for figures, model in zip(self._answers.values(), served, strict=True):
+            figures.count(len(rows), by_model=model is not None)
         return [
             {
                 "content_id": row.get("content_id"),
@@ -86,7 +95,7 @@ class AnalyzeApi:
         ]
 
     async def _in_pool(self, work: Any, *arguments: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
+        return await in_pool(self._pool, work, *arguments)
 
 
 def nothing_to_analyze(row: Row) -> list[FieldError]:

@@ -10,7 +10,9 @@ from typing import Any
 from config.settings import Settings
 from serving.application import Application, Route
 from serving.content_analysis import AnalysisParts
+from serving.content_analysis_trial import TriedAnalysis
 from serving.content_analyze_api import AnalyzeApi
+from serving.content_backlog import BacklogFigures
 from serving.content_contents_api import ContentsApi
 from serving.content_database import ContentDatabase, take_contents
 from serving.content_media_api import MediaApi
@@ -54,21 +56,25 @@ class ContentService:
         self._working = ThreadPoolExecutor(threads(settings), thread_name_prefix="content")
         self.database = database or ContentDatabase(settings)
         self.analysis = AnalysisParts(runtime.models, settings)
+        runtime.models.looked = self.analysis.prune
+        self.backlog = BacklogFigures(runtime.metrics, self.database.waiting)
         self.inbox = Inbox(
             "contents",
             runtime.folder / "contents",
             settings,
             runtime.metrics,
-            take or partial(take_contents, settings),
+            take or partial(take_contents, settings, runtime.metrics.queue("contents").overtaken),
+            dated=True,
         )
 
     def application(self) -> Application:
         """The ASGI application."""
         runtime, settings = self._runtime, self._runtime.settings
         limit = settings.content_max_body_bytes
-        moderator = Moderator(runtime.models, settings)
+        moderator = Moderator(runtime.models, settings, runtime.trial)
         moderate = ModerateApi(runtime, moderator, Pictures(settings), self._working)
-        analyze = AnalyzeApi(self.analysis, self._working, limit)
+        tried = TriedAnalysis(self.analysis, runtime.models, runtime.trial)
+        analyze = AnalyzeApi(self.analysis, tried, self._working, runtime.metrics, limit)
         contents = ContentsApi(self.database, self.inbox, self._waiting, limit)
         media = MediaApi(settings, self.database, self._waiting, settings.max_body_bytes)
         reviews = ReviewsApi(self.database, self._waiting, settings.max_body_bytes)
@@ -97,7 +103,7 @@ class ContentService:
             content_openapi(settings),
             fallback="a person or a simple way answers",
             complaints=[self.inbox.complaints, self.analysis.complaints],
-            figures=[self.inbox.publish_depth],
+            figures=[self.inbox.publish_depth, self.backlog.publish],
         )
 
     def start(self) -> None:

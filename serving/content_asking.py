@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Any
@@ -13,6 +12,7 @@ import orjson
 from config.errors import DatabaseUnavailable
 from serving.http import Response
 from serving.problems import Problem
+from serving.threads import in_pool
 
 RETRY_SECONDS = b"5"
 _OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_SERIALIZE_NUMPY
@@ -32,7 +32,7 @@ class Asking:
     async def __call__(self, work: Callable[..., Any], *arguments: Any) -> Any:
         """What ``work`` gives. Raises Problem with 503 while the database is away."""
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
+            return await in_pool(self._pool, work, *arguments)
         except DatabaseUnavailable:
             raise Problem(
                 503,

@@ -61,15 +61,20 @@ class ContentsApi:
         return json_answer({"results": results, "counts": dict(counts)}, 202)
 
     def _save(self, rows: list[Row]) -> list[Row]:
-        """What became of each. While earlier ones wait on disk, these wait behind them: the last one counts."""
+        """What became of each. While earlier ones wait on disk, these wait behind them: the last one counts.
+
+        Those of other workers and replicas are not seen here. So each line says when it was told, and the
+        database keeps the last one, whichever comes first.
+        """
+        told = datetime.now(UTC)
         if not self._inbox.waiting():
             with suppress(DatabaseUnavailable):
-                return self._stored(rows)
-        self._inbox.keep(rows)
+                return self._stored(rows, told)
+        self._inbox.keep([{**row, "told_at": told} for row in rows])
         return [{"status": QUEUED} for _ in rows]
 
-    def _stored(self, rows: list[Row]) -> list[Row]:
-        found = self._database.put(rows, datetime.now(UTC))
+    def _stored(self, rows: list[Row], told: datetime) -> list[Row]:
+        found = self._database.put(rows, told)
         became: list[Row] = []
         for place, row in enumerate(rows):
             if place in found.refused:

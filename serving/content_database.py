@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -14,10 +15,14 @@ from serving.shipper import RowsRefused
 from serving.short_waits import CONNECT_SECONDS, LOCK_SECONDS, not_locked
 
 if TYPE_CHECKING:
+    from prometheus_client import Counter
     from sqlalchemy import Engine
 
+    from storage.backlog import Waiting
     from storage.contents import PutContents, StoredContent
     from storage.media_jobs import StoredJob
+
+logger = logging.getLogger(__name__)
 
 POOL_SIZE = 4
 Row = dict[str, Any]
@@ -44,12 +49,12 @@ class ContentDatabase:
             lock_seconds=LOCK_SECONDS,
         )
 
-    def put(self, rows: Sequence[Row], now: datetime) -> PutContents:
-        """Store contents; what became of them."""
+    def put(self, rows: Sequence[Row], now: datetime, *, waited: bool = False) -> PutContents:
+        """Store contents, just told or those that ``waited`` on disk; what became of them."""
         from storage.contents import put_contents
 
         with not_locked():
-            return put_contents(self.engine, rows, now, settings=self._settings)
+            return put_contents(self.engine, rows, now, settings=self._settings, waited=waited)
 
     def content(self, name: str) -> tuple[StoredContent, list[StoredJob]] | None:
         """A piece of content with its media jobs, the latest first."""
@@ -128,21 +133,33 @@ class ContentDatabase:
         with not_locked():
             return store_correction(self.engine, row, now, settings=self._settings)
 
+    def waiting(self) -> list[Waiting]:
+        """Work that waits in the database, of each kind."""
+        from storage.backlog import waiting_work
+
+        return waiting_work(self.engine)
+
     def close(self) -> None:
         """Let the connections go."""
         if "engine" in self.__dict__:
             self.engine.dispose()
 
 
-def take_contents(settings: Settings) -> Callable[[list[Row]], int]:
+def take_contents(settings: Settings, overtaken: Counter | None = None) -> Callable[[list[Row]], int]:
     """The function by which contents that were kept on disk reach the database.
 
+    Of which something later was told and came first, that stays: it is logged, and counted in ``overtaken``.
     It raises RowsRefused where some are refused; the others are stored.
     """
     database = ContentDatabase(settings)
 
     def insert(rows: list[Row]) -> int:
-        found = database.put(rows, datetime.now(UTC))
+        found = database.put(rows, datetime.now(UTC), waited=True)
+        if found.overtaken:
+            some = ", ".join(found.overtaken[:10])
+            logger.info("%d contents from disk are older than what stands: %s", len(found.overtaken), some)
+            if overtaken is not None:
+                overtaken.inc(len(found.overtaken))
         if found.refused:
             raise RowsRefused([(rows[place], reason) for place, reason in found.refused.items()])
         return len(found.changed)

@@ -7,33 +7,25 @@ from datetime import datetime
 from typing import Any
 
 from config.settings import Settings
-from models.moderation.decide import APPROVED, Decided, decide, policy_from_settings
-from models.moderation.labels import LABELS
-from models.text.many_spans import many_spans
+from models.moderation.decide import APPROVED, Decided, policy_from_settings
+from models.moderation.judging import DIGITS, TextScores, compared, judge, score_texts, whole_text
 from serving.content_pictures import Looked, together
 from serving.content_schema import DEFAULT_KIND
 from serving.many_models import ManyModels
-from serving.model_slot import ServedModel
+from serving.model_slot import ServedModel, ServedRollout
+from serving.shadow import Asked
+from serving.trial import Trial
 
-#: Words of a text that are pointed at, for each label.
-MOST_SPANS = 5
-DIGITS = 6
 Row = dict[str, Any]
-
-
-def whole_text(row: Mapping[str, Any]) -> str:
-    """Title and text as one: what is scored and kept, and what spans count in."""
-    return "\n".join([part for part in (row.get("title"), row.get("text")) if part and not part.isspace()])
 
 
 class Moderator:
     """Decides about validated requests. Holds no state of a request."""
 
-    def __init__(self, models: ManyModels, settings: Settings) -> None:
+    def __init__(self, models: ManyModels, settings: Settings, trial: Trial) -> None:
         self._models = models
+        self._trial = trial
         self._policy = policy_from_settings(settings)
-        #: Below this nothing follows from a label's score, and nobody asks which words weighed.
-        self._from = {label: at * self._policy.flag_at for label, at in self._policy.thresholds.items()}
 
     def decide_all(
         self,
@@ -44,64 +36,81 @@ class Moderator:
     ) -> list[tuple[Row, Row]]:
         """(answer, row to keep) of each request; ``looked`` has the pictures of those that have some."""
         model = self._models.current("moderation")
-        imagery = self._models.version("imagery")
-        texts = [whole_text(row) for row in rows]
-        scores = _scores(model, texts)
-        spans = self._spans(model, texts, scores)
-        return [
-            self._one(row, text, found, spans.get(place), looked.get(place, ()), identity, model, imagery, at)
-            for place, (row, text, found, identity) in enumerate(
-                zip(rows, texts, scores, identities, strict=True)
-            )
-        ]
+        texts = [whole_text(row.get("title"), row.get("text")) for row in rows]
+        rollout = self._models["moderation"].slot.rollout
+        tried: frozenset[int] = frozenset()
+        if rollout is None or model is None:
+            scored = score_texts(model.predictor if model else None, texts, self._policy)
+        else:
+            scored, tried = self._scored(rollout, model, texts, rows, identities)
+            self._ask_unseen(rollout, texts, rows, identities, looked, at)
+        answers = []
+        for place, (row, text, scores, identity) in enumerate(
+            zip(rows, texts, scored, identities, strict=True)
+        ):
+            pictures = looked.get(place, ())
+            of_images, unseen = together(pictures) if pictures else ({}, ())
+            decided, known = judge(scores, self._policy, pictures=of_images, missing=unseen)
+            version = rollout.model.version if rollout and place in tried else model.version if model else None
+            versions = {
+                "moderation": version if text else None,
+                "imagery": pictures[0].version if pictures else None,
+            }
+            answer = self._answer(row, decided, known, pictures, identity, versions, at)
+            answers.append((answer, _kept(row, text, decided, known, identity, versions, at)))
+        return answers
 
-    def _spans(
-        self, model: ServedModel | None, texts: Sequence[str], scores: Sequence[Mapping[str, float] | None]
-    ) -> dict[int, dict[str, list[list[int]]]]:
-        """The words behind each score from which something may follow, by place of the text."""
-        heads = {
-            place: wanted
-            for place, found in enumerate(scores)
-            if found
-            and (wanted := [number for number, name in enumerate(LABELS) if found[name] >= self._from[name]])
-        }
-        if model is None or not heads:
-            return {}
-        found = many_spans(
-            model.predictor.linear, [texts[place] for place in heads], list(heads.values()), MOST_SPANS
-        )
-        return {
-            place: {LABELS[number]: words for number, words in by_head.items()}
-            for place, by_head in zip(heads, found, strict=True)
-        }
+    def of_pictures(self, looked: Sequence[Looked]) -> Row:
+        """What would be decided of these pictures alone."""
+        of_images, unseen = together(looked)
+        return compared(TextScores({}), self._policy, pictures=of_images, missing=unseen)
 
-    def _one(
+    def _scored(
         self,
-        row: Row,
-        text: str,
-        scores: Mapping[str, float] | None,
-        spans: Mapping[str, Sequence[Sequence[int]]] | None,
-        looked: Sequence[Looked],
-        identity: str,
-        model: ServedModel | None,
-        imagery: str | None,
-        at: datetime,
-    ) -> tuple[Row, Row]:
-        missing: tuple[str, ...] = ("text",) if scores is None else ()
-        known: dict[str, float] = dict(scores or {})
-        if looked:
-            of_images, unseen = together(looked)
-            known |= of_images
-            missing += unseen
-        known = {label: round(score, DIGITS) for label, score in known.items()}
-        decided = decide(known, self._policy, spans=spans, missing=missing)
-        versions = {
-            "moderation": model.version if model and text else None,
-            "imagery": imagery if looked else None,
+        rollout: ServedRollout,
+        model: ServedModel,
+        texts: Sequence[str],
+        rows: Sequence[Row],
+        identities: Sequence[str],
+    ) -> tuple[list[TextScores], frozenset[int]]:
+        """While a version is tried: the scores of each text, and which of them are its."""
+        names = [row.get("content_id") or identity for row, identity in zip(rows, identities, strict=True)]
+
+        def ask(predictor: Any, places: list[int]) -> list[TextScores]:
+            return score_texts(predictor, [texts[place] for place in places], self._policy)
+
+        parts = self._trial.many(rollout, model.predictor, names, ask)
+        found = {
+            place: scores for part in parts for place, scores in zip(part.places, part.answers, strict=True)
         }
-        return self._answer(row, decided, known, looked, identity, versions, at), _kept(
-            row, text, decided, known, identity, versions, at
-        )
+        tried = frozenset(place for part in parts if part.tried for place in part.places)
+        return [found[place] for place in range(len(rows))], tried
+
+    def _ask_unseen(
+        self,
+        rollout: ServedRollout,
+        texts: Sequence[str],
+        rows: Sequence[Row],
+        identities: Sequence[str],
+        looked: Mapping[int, Sequence[Looked]],
+        at: datetime,
+    ) -> None:
+        """Have a shadow decide about the same; about what is not to be recorded it is asked nothing."""
+        kept = [place for place, row in enumerate(rows) if row.get("record", True)]
+        asked = [Asked.of(identities[place], rows[place].get("content_id"), at, rows[place]) for place in kept]
+        # what waits holds the pictures' scores, not their files
+        pictures = {place: together(looked[place]) for place in kept if looked.get(place)}
+
+        def ask(predictor: Any, places: list[int]) -> list[Row]:
+            wanted = [kept[place] for place in places]
+            scored = score_texts(predictor, [texts[place] for place in wanted], self._policy)
+            found = []
+            for place, scores in zip(wanted, scored, strict=True):
+                of_images, unseen = pictures.get(place, ({}, ()))
+                found.append(compared(scores, self._policy, pictures=of_images, missing=unseen))
+            return found
+
+        self._trial.unseen(rollout, asked, ask, texts)
 
     @staticmethod
     def _answer(
@@ -159,12 +168,3 @@ def _kept(
         "image_version": versions["imagery"],
         "received_at": at,
     }
-
-
-def _scores(model: ServedModel | None, texts: Sequence[str]) -> list[dict[str, float] | None]:
-    """Scores of each text by label: none of a text that is empty, None where there is no model."""
-    asked = [text for text in texts if text]
-    if model is None:
-        return [None if text else {} for text in texts]
-    found = iter(model.predictor.score(asked).tolist() if asked else ())
-    return [dict(zip(LABELS, next(found), strict=True)) if text else {} for text in texts]

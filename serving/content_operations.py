@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from config.settings import Settings
+from serving import common_schema as common
 from serving import content_analysis_schema as analysis
 from serving import content_schema as moderation
 from serving import content_store_schema as stored
@@ -26,7 +27,7 @@ def _path(name: str, description: str) -> dict[str, Any]:
 
 
 #: Of services with one model; here each is of a family.
-_OF_ONE_MODEL = ("/model/load", "/model")
+_OF_ONE_MODEL = ("/model/load", "/model", "/health", "/model/info")
 _FAMILY = _path("family", "moderation, imagery, sentiment, topics or entities.")
 _DECISION = _path("id", "The UUID that the decision was answered with.")
 _JOB = _path("id", "The UUID that the job was answered with.")
@@ -216,11 +217,35 @@ CONTENT_OPERATIONS = (
         ),
         faults=(401, 404, 409, 503),
     ),
-    Operation("/models", "get", "Each family, and how its model stands", needs_key=True, faults=(401, 503)),
+    Operation(
+        "/health",
+        "get",
+        "ok, or degraded with the reasons: a person or a simple way answers where there is no model",
+        answer=common.HealthOfMany,
+        open_to_all=True,
+    ),
+    Operation(
+        "/models",
+        "get",
+        "Each family, and how its model stands",
+        answer=common.Models,
+        needs_key=True,
+        faults=(401, 503),
+    ),
+    Operation(
+        "/model/info",
+        "get",
+        "The served version of each family",
+        "Null where there is none.",
+        answer=common.ModelsInfo,
+        needs_key=True,
+        faults=(401, 503),
+    ),
     Operation(
         "/model/info/{family}",
         "get",
         "The served version of one family",
+        answer=common.ModelInfo,
         parameters=(_FAMILY,),
         needs_key=True,
         faults=(401, 404, 503),
@@ -230,6 +255,7 @@ CONTENT_OPERATIONS = (
         "post",
         "Load the model of one family",
         "Undoes an unloading; answers when a version serves, or with why none does.",
+        answer=common.LoadedOfMany,
         parameters=(_FAMILY,),
         needs_key=True,
         faults=(401, 404, 503),
@@ -239,6 +265,7 @@ CONTENT_OPERATIONS = (
         "delete",
         "Take the model of one family out of memory",
         "Until it is loaded again, also past a restart and a promotion; its fallback answers meanwhile.",
+        answer=common.LoadedOfMany,
         parameters=(_FAMILY,),
         needs_key=True,
         faults=(401, 404, 503),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from config.errors import AssayError, ObjectNotFound
 from config.settings import Settings
+from serving.model_slot import ServedModel
 
 if TYPE_CHECKING:
     from models.images.limits import ImageLimits
@@ -20,6 +21,7 @@ logger = logging.getLogger(__name__)
 #: Somebody waits for the answer: a store that does not answer is not asked for long.
 RETRIES, SECONDS = 1, 5.0
 NOT_READ = "it could not be read from the media bucket now"
+FAILED = "the service failed to look at it, which is logged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +29,15 @@ class Looked:
     """What came of one picture.
 
     ``scores`` are None where nothing could look at it; ``reason`` is why its scores alone do not approve it.
-    ``data`` is the file where it came with the request, ``key`` where the media bucket has it.
+    ``data`` is the file where it came with the request, ``key`` where the media bucket has it. ``version`` is
+    that which looked, or would have.
     """
 
     scores: Mapping[str, float] | None
     reason: str | None
     data: bytes | None = None
     key: str | None = None
+    version: str | None = None
 
     def as_entry(self, index: int) -> dict[str, Any]:
         """As it stands in the answer."""
@@ -66,27 +70,30 @@ class Pictures:
 
         return open_store(self._settings, retries=RETRIES, timeout=SECONDS)
 
-    def look(self, image: str | Mapping[str, str], predictor: Any) -> Looked:
-        """Scores of one picture. Never raises, so that the others of the request are still looked at."""
+    def look(self, image: str | Mapping[str, str], model: ServedModel | None) -> Looked:
+        """Scores of one picture by ``model``; None: there is none. Never raises, so that the others of the
+        request are still looked at.
+        """
         from models.imagery.answering import score_images
         from models.images.formats import ImageInvalid
 
         key = None if isinstance(image, str) else image["key"]
+        predictor, version = (model.predictor, model.version) if model is not None else (None, None)
         try:
             data = self._read(image)
         except ImageInvalid as error:
-            return Looked(None, error.reason, None, key)
+            return Looked(None, error.reason, None, key, version)
         except ObjectNotFound:
-            return Looked(None, "there is no such object in the media bucket", None, key)
+            return Looked(None, "there is no such object in the media bucket", None, key, version)
         except AssayError as error:
             logger.warning("a picture of the media bucket cannot be read: %s", error)
-            return Looked(None, NOT_READ, None, key)
+            return Looked(None, NOT_READ, None, key, version)
         try:
             found = score_images(predictor, [data], self.limits)[0]
         except Exception as error:  # noqa: BLE001 - one picture's fault, whatever it is, stays its own
             logger.error("looking at a picture of %d bytes failed: %s", len(data), type(error).__name__)
-            return Looked(None, "the service failed to look at it, which is logged", data, key)
-        return Looked(found.scores, found.reason, data if key is None else None, key)
+            return Looked(None, FAILED, data, key, version)
+        return Looked(found.scores, found.reason, data if key is None else None, key, version)
 
     def _read(self, image: str | Mapping[str, str]) -> bytes:
         from models.images.decode import ImageInvalid, decode_base64

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from config.errors import InputError
+from models.moderation.judging import whole_text
 from serving.content_asking import Asking, json_answer, uuid_of
 from serving.content_database import ContentDatabase
 from serving.content_labels import kept_label
@@ -98,7 +99,7 @@ class ReviewsApi:
             raise Problem(404, f"There is no content '{row['content_id'][:100]}'.")
         content = found[0]
         return {
-            "text": content.words,
+            "text": whole_text(content.title, content.text),
             "text_id": content.id,
             "user_id": content.creator_id,
             "at": content.created_at,

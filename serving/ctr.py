@@ -29,7 +29,7 @@ class CtrBentoService:
 
         end_with_parent()
         settings = get_settings()
-        configure_service_logging(settings)
+        configure_service_logging(settings, "ctr")
         database = partial(connect_database, settings, insert_ctr_predictions)
         self._service = CtrService(ServiceRuntime("ctr", settings, database=database))
         application.target = self._service.application()

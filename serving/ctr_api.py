@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections import Counter
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any
@@ -17,12 +16,14 @@ from serving.ctr_question import Question, faults, place
 from serving.ctr_schema import DEFAULT_EXPLAIN, BatchRequest, PredictRequest
 from serving.http import Request, Response
 from serving.metrics import ServiceMetrics
-from serving.model_slot import ModelSlot
+from serving.model_slot import ModelSlot, ServedRollout
 from serving.problems import FieldError, invalid_fields
 from serving.recorder import Recorder, new_identities
+from serving.shadow import Asked
+from serving.trial import Row, Trial
 from serving.validation import BodyValidator
 
-HEURISTIC = "heuristic"
+MODEL, HEURISTIC = "model", "heuristic"
 #: The key of a request about many. In JSON a quote within a text is escaped, so that no text looks like it.
 MANY = re.compile(rb'"clips"\s*:')
 PATH = "clips[{}]."
@@ -54,12 +55,18 @@ class CtrApi:
         recorder: Recorder,
         metrics: ServiceMetrics,
         max_body_bytes: int,
+        trial: Trial,
     ) -> None:
         self._slot = slot
+        self._trial = trial
         self._heuristic = Answerer(heuristic, HEURISTIC, HEURISTIC)
         self._knowledge = knowledge
         self._recorder = recorder
         self._metrics = metrics
+        self._answered = {
+            MODEL: metrics.answers(MODEL),
+            HEURISTIC: metrics.answers(HEURISTIC, fallback=True),
+        }
         self._limit = max_body_bytes
         names = list(PredictRequest.__annotations__)
         self._one = BodyValidator(PredictRequest, names)
@@ -81,12 +88,14 @@ class CtrApi:
             raise invalid_fields(found)
         if not self._knowledge.complete_now(question, now):
             await self._knowledge.complete([question], now, "")
+        if (rollout := self._slot.rollout) is not None and answerer.by == MODEL:
+            return self._answer_tried(rollout, answerer, [question], explain, now, one=True)
         started = perf_counter()
         answer: Answer = answerer.predictor.predict_one(question, explain=explain)
         latency = round((perf_counter() - started) * 1000, 3)
         identity = new_identities(1)[0]
-        self._record([(identity, question, answer)], answerer, latency, now)
-        return _json(_complete(answer, answerer, question, identity, latency))
+        (told,) = self._kept([(identity, question, answer)], answerer, latency, now)
+        return _json(told)
 
     async def _predict_many(self, parsed: dict[str, Any], long: bool) -> Response:
         explain = _explain(parsed.get("explain"))
@@ -108,32 +117,46 @@ class CtrApi:
     def _answer_many(
         self, answerer: Answerer, questions: list[Question], explain: int, now: datetime
     ) -> Response:
+        if (rollout := self._slot.rollout) is not None and answerer.by == MODEL:
+            return self._answer_tried(rollout, answerer, questions, explain, now, one=False)
         started = perf_counter()
         answers: list[Answer] = answerer.predictor.predict_many(questions, explain=explain)
         latency = (perf_counter() - started) * 1000
         share = round(latency / len(questions), 4)
         rows = list(zip(new_identities(len(questions)), questions, answers, strict=True))
-        self._record(rows, answerer, share, now)
-        return _json(
-            {
-                "predictions": [
-                    _complete(answer, answerer, question, identity, share)
-                    for identity, question, answer in rows
-                ],
-                "count": len(rows),
-                "answered_by": answerer.by,
-                "model_version": answerer.version,
-                "prediction_time_ms": round(latency, 3),
-            }
+        return _batch(self._kept(rows, answerer, share, now), answerer, latency)
+
+    def _answer_tried(
+        self,
+        rollout: ServedRollout,
+        champion: Answerer,
+        questions: list[Question],
+        explain: int,
+        now: datetime,
+        *,
+        one: bool,
+    ) -> Response:
+        """As the rest, while a version is tried: each clip has the answer of the version that is its own."""
+        asked = [
+            Asked.of(identity, question.get("clip_id"), question["at"], question)
+            for identity, question in zip(new_identities(len(questions)), questions, strict=True)
+        ]
+        tried = Answerer(rollout.model.predictor, rollout.model.version, MODEL)
+
+        def keep(rows: list[Row], its: bool, latency: float) -> list[Answer]:
+            return self._kept(rows, tried if its else champion, latency, now)
+
+        told, latency = self._trial.answers(
+            rollout, champion.predictor, questions, asked, keep, explain=explain, one=one
         )
+        return _json(told[0]) if one else _batch(told, champion, latency)
 
     def _answerer(self) -> Answerer:
         model = self._slot.current
-        return Answerer(model.predictor, model.version, "model") if model else self._heuristic
+        return Answerer(model.predictor, model.version, MODEL) if model else self._heuristic
 
-    def _record(
-        self, rows: list[tuple[str, Question, Answer]], answerer: Answerer, latency: float, now: datetime
-    ) -> None:
+    def _kept(self, rows: list[Row], answerer: Answerer, latency: float, now: datetime) -> list[Answer]:
+        """The answers as they are told, recorded and counted; ``latency`` is of each, in milliseconds."""
         self._recorder.record(
             [
                 (identity, one.get("clip_id"), one["at"], _known(one), {**answer, "answered_by": answerer.by})
@@ -143,8 +166,9 @@ class CtrApi:
             latency_ms=latency,
             received_at=now,
         )
-        for band, number in Counter([answer["predicted_band"] for _, _, answer in rows]).items():
-            self._metrics.count_prediction(band, number)
+        self._answered[answerer.by](len(rows))
+        self._metrics.count_predictions([answer["predicted_band"] for _, _, answer in rows])
+        return [_complete(answer, answerer, question, identity, latency) for identity, question, answer in rows]
 
 
 def _dated(question: Question, now: datetime) -> Question:
@@ -167,6 +191,18 @@ def _complete(answer: Answer, answerer: Answerer, question: Question, identity: 
         "prediction_id": identity,
         "prediction_time_ms": latency,
     }
+
+
+def _batch(predictions: list[Answer], answerer: Answerer, latency: float) -> Response:
+    return _json(
+        {
+            "predictions": predictions,
+            "count": len(predictions),
+            "answered_by": answerer.by,
+            "model_version": answerer.version,
+            "prediction_time_ms": round(latency, 3),
+        }
+    )
 
 
 def _explain(wanted: bool | int | None) -> int:

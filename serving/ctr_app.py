@@ -51,7 +51,8 @@ class CtrService:
             settings.home / "services" / "ctr" / "outcomes",
             settings,
             runtime.metrics,
-            take or partial(take_outcomes, settings),
+            take or partial(take_outcomes, settings, runtime.metrics.queue("outcomes").overtaken),
+            dated=True,
         )
         self.knowledge = Knowledge(self.database, self._pool)
         self.experiments = ExperimentService(settings, runtime.metrics)
@@ -61,7 +62,15 @@ class CtrService:
         runtime, settings = self._runtime, self._runtime.settings
         limit = settings.max_body_bytes
         heuristic = HeuristicPredictor(options_from_settings(settings))
-        predictions = CtrApi(runtime.slot, heuristic, self.knowledge, runtime.recorder, runtime.metrics, limit)
+        predictions = CtrApi(
+            runtime.slot,
+            heuristic,
+            self.knowledge,
+            runtime.recorder,
+            runtime.metrics,
+            limit,
+            runtime.trial,
+        )
         clips = ClipsApi(self.database, self.knowledge, self._pool, limit)
         outcomes = OutcomesApi(self.database, self.inbox, self._pool, limit)
         training = TrainingApi(settings, self._pool)

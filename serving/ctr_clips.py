@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
 from collections import Counter
@@ -19,6 +18,7 @@ from serving.ctr_knowledge import Knowledge, away
 from serving.ctr_schema import Clip, Clips
 from serving.http import Request, Response
 from serving.problems import Problem
+from serving.threads import in_pool
 from serving.validation import BodyValidator
 
 logger = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ class ClipsApi:
 
     async def _in_pool(self, work: Callable[..., Any], *arguments: Any) -> Any:
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
+            return await in_pool(self._pool, work, *arguments)
         except DatabaseUnavailable:
             raise away("Clips can neither be saved nor read now: the database is away.") from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -14,9 +15,14 @@ from serving.shipper import RowsRefused
 from serving.short_waits import CONNECT_SECONDS, LOCK_SECONDS, not_locked
 
 if TYPE_CHECKING:
+    from prometheus_client import Counter
     from sqlalchemy import Engine
 
+logger = logging.getLogger(__name__)
+
 POOL_SIZE = 4
+#: What becomes of a correction that was kept on disk, where a later one was told meanwhile.
+OVERTAKEN = "overtaken"
 #: What becomes of an outcome that was kept on disk, where the database says no to it.
 REFUSED = {
     "conflict": "stands for other counts: send `replace` if yours are right, so that they are restated",
@@ -88,12 +94,12 @@ class ClipDatabase:
         with not_locked():
             return save_clips(self.engine, rows, now, settings=self._settings)
 
-    def save_outcomes(self, rows: Sequence[Row], now: datetime) -> list[str]:
-        """Save outcomes; what became of each."""
+    def save_outcomes(self, rows: Sequence[Row], now: datetime, *, waited: bool = False) -> list[str]:
+        """Save outcomes, just told or those that ``waited`` on disk; what became of each."""
         from storage.clip_outcomes import save_outcomes
 
         with not_locked():
-            return save_outcomes(self.engine, rows, now, settings=self._settings)
+            return save_outcomes(self.engine, rows, now, settings=self._settings, waited=waited)
 
     def close(self) -> None:
         """Let the connections go."""
@@ -101,15 +107,25 @@ class ClipDatabase:
             self.engine.dispose()
 
 
-def take_outcomes(settings: Settings) -> Callable[[list[Row]], int]:
+def take_outcomes(settings: Settings, overtaken: Counter | None = None) -> Callable[[list[Row]], int]:
     """The function by which outcomes that were kept on disk reach the database.
 
+    Corrections that a later one has overtaken are logged, and counted in ``overtaken``: the later one stands.
     It raises RowsRefused where some are refused; the others are stored.
     """
     database = ClipDatabase(settings)
 
     def insert(rows: list[Row]) -> int:
-        statuses = database.save_outcomes([from_line(row) for row in rows], datetime.now(UTC))
+        lines = [from_line(row) for row in rows]
+        statuses = database.save_outcomes(lines, datetime.now(UTC), waited=True)
+        older = [row for row, status in zip(rows, statuses, strict=True) if status == OVERTAKEN]
+        for row in older:
+            logger.warning(
+                "the correction of '%s' to %s clicks of %s, told at %s, is older than what stands",
+                row["key"], row["clicks"], row["impressions"], row.get("told_at"),
+            )  # fmt: skip
+        if older and overtaken is not None:
+            overtaken.inc(len(older))
         refused = [
             (row, refusal(row, status)) for row, status in zip(rows, statuses, strict=True) if status in REFUSED
         ]
@@ -130,7 +146,8 @@ def refusal(row: Row, status: str) -> str:
 def from_line(row: Row) -> Row:
     """An outcome out of a line on disk, where times are texts."""
     try:
-        times = {name: datetime.fromisoformat(row[name]) for name in ("started_at", "ended_at")}
+        moments = ["started_at", "ended_at", *(("told_at",) if row.get("told_at") else ())]
+        times = {name: datetime.fromisoformat(row[name]) for name in moments}
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"An outcome on disk is not usable: {error!r}.") from None
     return {**row, **times}

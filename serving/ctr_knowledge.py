@@ -14,6 +14,7 @@ from config.errors import DatabaseUnavailable
 from serving.ctr_question import Past, Question, add_past, is_inline, known_as_of, missing_past
 from serving.lookup import Lookup
 from serving.problems import FieldError, Problem
+from serving.threads import in_pool
 
 logger = logging.getLogger(__name__)
 
@@ -166,7 +167,7 @@ class Knowledge:
 
     async def _read(self, read: Callable[..., Any], *arguments: Any) -> Any:
         async with asyncio.timeout(PATIENCE_SECONDS):
-            return await asyncio.get_running_loop().run_in_executor(self._pool, read, *arguments)
+            return await in_pool(self._pool, read, *arguments)
 
 
 def away(sentence: str) -> Problem:

@@ -44,6 +44,7 @@ CTR_OPERATIONS = (
         "under `clips`; one that is faulty or not known refuses them all, and is named, as in "
         "clips[3].clip_id. Until a version is in production, a heuristic answers, and says so.",
         request=PredictRequest | BatchRequest,
+        body=False,
         parameters=(
             {
                 "name": "clip_id",

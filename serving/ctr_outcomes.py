@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
 from collections import Counter
@@ -20,6 +19,7 @@ from serving.ctr_schema import MAX_ROWS, Outcome
 from serving.http import Request, Response
 from serving.inbox import Inbox
 from serving.problems import FieldError, Problem, invalid_fields
+from serving.threads import in_pool
 from serving.validation import BodyValidator, json_object
 
 logger = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class OutcomeWriter(Protocol):
     """The part of :class:`serving.ctr_database.ClipDatabase` that is used here."""
 
     def save_outcomes(self, rows: list[Row], now: datetime) -> list[str]:
-        """Save outcomes; what became of each."""
+        """Save outcomes that were just told; what became of each."""
         ...
 
 
@@ -65,9 +65,8 @@ class OutcomesApi:
     async def post(self, request: Request) -> Response:
         """Take one outcome, or many."""
         body = await request.json_body(self._limit)
-        loop = asyncio.get_running_loop()
         answer = self._many if MANY.search(body) else self._single
-        return await loop.run_in_executor(self._pool, answer, body)
+        return await in_pool(self._pool, answer, body)
 
     def _single(self, body: bytes) -> Response:
         now = datetime.now(UTC)
@@ -110,13 +109,15 @@ class OutcomesApi:
         return {name: row.get(name) for name in FIELDS} | {"replace": bool(row.get("replace"))}
 
     def _save(self, rows: list[Row], now: datetime) -> list[str]:
-        """What became of each row. While earlier ones wait on disk, restated counts wait behind them: else the
-        earlier ones would take their place.
+        """What became of each row. While earlier ones wait on disk, restated counts wait behind them.
+
+        Those of other workers and replicas are not seen here. So each line says when it was told, and the
+        database keeps the last correction, whichever comes first.
         """
         if not (any(row["replace"] for row in rows) and self._inbox.waiting()):
             with suppress(DatabaseUnavailable):
                 return self._database.save_outcomes(rows, now)
-        self._inbox.keep(rows)
+        self._inbox.keep([{**row, "told_at": now} for row in rows])
         return [QUEUED] * len(rows)
 
 

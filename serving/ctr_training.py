@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from concurrent.futures import Executor
 from typing import Any
 
@@ -13,6 +12,7 @@ from config.settings import Settings
 from serving.ctr_knowledge import away
 from serving.http import Request, Response
 from serving.problems import Problem
+from serving.threads import in_pool
 from tasks.flow_client import FlowClient
 
 DEPLOYMENT = "retrain-ctr"
@@ -35,11 +35,11 @@ class TrainingApi:
 
     async def start(self, _: Request) -> Response:
         """Ask for a run of the deployment; answers when Prefect has taken it."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._start, {})
+        return await in_pool(self._pool, self._start, {})
 
     async def start_forced(self, _: Request) -> Response:
         """The same; what was trained is promoted even where the gate would not pass it."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._start, {"force": True})
+        return await in_pool(self._pool, self._start, {"force": True})
 
     def _start(self, parameters: dict[str, Any]) -> Response:
         try:

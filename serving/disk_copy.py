@@ -54,7 +54,7 @@ class DiskCopy:
         with _alone_in(self.folder):
             if not self._is_whole(target, files):
                 self._write(target, files, facts)
-            _replace(self.folder / POINTER, version.encode())
+            replace_file(self.folder / POINTER, version.encode())
             self._prune(keep=version)
 
     def load(self) -> StoredModel:
@@ -149,7 +149,12 @@ def _write_durably(path: Path, data: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _replace(path: Path, data: bytes) -> None:
+def replace_file(path: Path, data: bytes) -> None:
+    """Write ``path`` whole or not at all, also where several threads do so at once. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
-    _write_durably(beside, data)
-    beside.replace(path)
+    try:
+        _write_durably(beside, data)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)

@@ -13,7 +13,7 @@ from serving.application import Route
 from serving.docs_page import docs_asset, docs_page
 from serving.http import Request, Response
 from serving.metrics import CONTENT_TYPE, ServiceMetrics
-from serving.model_slot import ModelSlot
+from serving.model_slot import ModelSlot, ServedModel
 from serving.problems import Problem
 from serving.recorder import Recorder
 from serving.watcher import Watcher
@@ -118,6 +118,7 @@ class CommonEndpoints:
                 "checked_at": view.checked_at,
                 "refused": view.refused,
             },
+            "rollout": rollout_standing(self._slot),
         }
         return as_json(body, 200 if answers else 503)
 
@@ -135,7 +136,7 @@ class CommonEndpoints:
         model = self._slot.current
         if model is None:
             raise Problem(503, self._slot.why_empty())
-        return as_json(model.describe())
+        return as_json(described(self._slot, model))
 
     async def load(self, _: Request) -> Response:
         """Load the model that is to serve; answers when it does, or says why it does not."""
@@ -166,6 +167,24 @@ async def unload(watcher: Watcher) -> None:
         await asyncio.to_thread(watcher.unload)
     except OSError as error:
         raise Problem(503, f"The model cannot be unloaded: the disk refused ({error.strerror}).") from None
+
+
+def described(slot: ModelSlot, model: ServedModel) -> dict[str, Any]:
+    """What is served, and the version that is tried beside it."""
+    return {**model.describe(), "rollout": slot.rollout.describe() if slot.rollout else None}
+
+
+def rollout_standing(slot: ModelSlot) -> dict[str, Any] | None:
+    """Which version is tried, how, and which one should be and is not; None where there is neither."""
+    rollout = slot.rollout
+    if rollout is None:
+        return {"refused": slot.rollout_refused} if slot.rollout_refused else None
+    return {
+        "model_version": rollout.model.version,
+        "mode": rollout.mode,
+        "share": rollout.share,
+        "refused": slot.rollout_refused,
+    }
 
 
 def standing(slot: ModelSlot) -> dict[str, Any]:

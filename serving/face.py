@@ -30,7 +30,7 @@ class FaceService:
 
         end_with_parent()
         settings = get_settings()
-        configure_service_logging(settings)
+        configure_service_logging(settings, "face")
         self._pool = photo_pool(settings)
         database = partial(connect_database, settings, insert_face_predictions)
         self._runtime = ServiceRuntime("face", settings, database=database)

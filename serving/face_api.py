@@ -21,9 +21,12 @@ from serving.face_request import faults
 from serving.face_schema import PredictRequest
 from serving.http import Request, Response
 from serving.metrics import ServiceMetrics
-from serving.model_slot import ModelSlot, ServedModel
+from serving.model_slot import ModelSlot, ServedModel, ServedRollout
 from serving.problems import FieldError, Problem, internal_error, invalid_fields
 from serving.recorder import Recorder, new_identities
+from serving.shadow import Asked
+from serving.threads import in_pool
+from serving.trial import Trial
 from serving.validation import BodyValidator
 
 #: A larger body is parsed in a thread: the event loop answers others meanwhile.
@@ -41,12 +44,20 @@ class FaceApi:
     """
 
     def __init__(
-        self, settings: Settings, slot: ModelSlot, recorder: Recorder, metrics: ServiceMetrics, pool: Executor
+        self,
+        settings: Settings,
+        slot: ModelSlot,
+        recorder: Recorder,
+        metrics: ServiceMetrics,
+        pool: Executor,
+        trial: Trial,
     ) -> None:
         self._settings = settings
+        self._trial = trial
         self._slot = slot
         self._recorder = recorder
         self._metrics = metrics
+        self._answered = metrics.answers("model")
         self._pool = pool
         most = settings.image_max_pixels
         self._limits = ImageLimits(settings.image_max_bytes, most, Room(most))
@@ -85,21 +96,22 @@ class FaceApi:
 
     async def _answer(self, model: ServedModel, inputs: dict[str, Any], images: Sequence[str]) -> Response:
         received, started = datetime.now(UTC), perf_counter()
-        results = await asyncio.gather(
-            *(self._in_pool(look_at, model.predictor, image, self._limits) for image in images)
-        )
-        answered = [result.answer for result in results if result.answer is not None]
-        if not answered:
+        identity, rollout = new_identities(1)[0], self._slot.rollout
+        results = None
+        if rollout is not None and self._trial.takes(rollout, inputs.get("user_id") or identity):
+            results = await self._tried(rollout, images)
+        if results is not None and rollout is not None:
+            model = rollout.model
+        else:
+            results = await self._looked(model, images)
+        answer = overall(results, model.predictor.classes)
+        if answer is None:
             raise _nothing_to_answer(results)
-        overall = aggregate(answered, model.predictor.classes)
-        answer = {
-            **{name: value for name, value in overall.items() if name != "photos"},
-            "photos": [result.as_entry(index) for index, result in enumerate(results)],
-            "count": len(answered),
-        }
         latency = round((perf_counter() - started) * 1000, 3)
-        identity = new_identities(1)[0]
         self._record(identity, inputs, results, answer, model.version, latency, received)
+        if rollout is not None:
+            asked = Asked.of(identity, inputs.get("user_id"), received, inputs)
+            self._ask_unseen(rollout, asked, images)
         return _json(
             {
                 **answer,
@@ -108,6 +120,27 @@ class FaceApi:
                 "prediction_time_ms": latency,
             }
         )
+
+    async def _looked(self, model: ServedModel, images: Sequence[str]) -> list[ImageResult]:
+        return await asyncio.gather(
+            *(self._in_pool(look_at, model.predictor, image, self._limits) for image in images)
+        )
+
+    async def _tried(self, rollout: ServedRollout, images: Sequence[str]) -> list[ImageResult] | None:
+        """What a canary makes of the images; None: it fails on one, and production answers."""
+        results = await self._looked(rollout.model, images)
+        sound = not any(result.ours for result in results)
+        self._trial.count(rollout, sound)
+        return results if sound else None
+
+    def _ask_unseen(self, rollout: ServedRollout, asked: Asked, images: Sequence[str]) -> None:
+        def ask(predictor: Any, _places: list[int]) -> list[dict[str, Any]]:
+            results = [look_at(predictor, image, self._limits) for image in images]
+            if any(result.ours for result in results):
+                raise RuntimeError("it failed on a photo")
+            return [overall(results, predictor.classes) or {}]
+
+        self._trial.unseen(rollout, [asked], ask, images)
 
     def _record(
         self,
@@ -132,6 +165,7 @@ class FaceApi:
             latency_ms=latency,
             received_at=received,
         )
+        self._answered()
         self._metrics.count_prediction(NONE if answer["none_of_these"] else answer["class"])
 
     def _model(self) -> ServedModel:
@@ -141,7 +175,20 @@ class FaceApi:
         return model
 
     async def _in_pool(self, work: Any, *arguments: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
+        return await in_pool(self._pool, work, *arguments)
+
+
+def overall(results: Sequence[ImageResult], classes: Sequence[str]) -> dict[str, Any] | None:
+    """The answer about a person out of what came of each image; None: nothing came of any."""
+    answered = [result.answer for result in results if result.answer is not None]
+    if not answered:
+        return None
+    together = aggregate(answered, classes)
+    return {
+        **{name: value for name, value in together.items() if name != "photos"},
+        "photos": [result.as_entry(index) for index, result in enumerate(results)],
+        "count": len(answered),
+    }
 
 
 def threads(settings: Settings) -> int:

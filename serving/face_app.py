@@ -52,6 +52,6 @@ def face_openapi(settings: Settings) -> dict[str, Any]:
 
 def face_application(runtime: ServiceRuntime, pool: Executor) -> Application:
     """The ASGI application of a face runtime; ``pool`` has the threads that look at photos."""
-    api = FaceApi(runtime.settings, runtime.slot, runtime.recorder, runtime.metrics, pool)
+    api = FaceApi(runtime.settings, runtime.slot, runtime.recorder, runtime.metrics, pool, runtime.trial)
     routes = [Route("/predict", "POST", api.predict), Route("/classes", "GET", api.classes)]
     return runtime.application(routes, face_openapi(runtime.settings))

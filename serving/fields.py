@@ -11,7 +11,8 @@ from pydantic import AwareDatetime, ConfigDict, Field
 Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Seconds = Annotated[float, Field(ge=0, le=1e7, allow_inf_nan=False)]
 Identifier = Annotated[str, Field(min_length=1, max_length=256)]
-Text = Annotated[str, Field(max_length=20_000)]
+MAX_TEXT = 20_000
+Text = Annotated[str, Field(max_length=MAX_TEXT)]
 Word = Annotated[str, Field(max_length=100)]
 #: Bounds that keep arithmetic on times far from its edges.
 Moment = Annotated[

@@ -7,7 +7,6 @@ has them.
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ import orjson
 from config.flags import FlagState
 from config.settings import Settings
 from models.rollout import Flags
+from serving.disk_copy import replace_file
 from serving.experiments.ticker import Ticker
 from storage.flags import Flag
 
@@ -92,10 +92,7 @@ class FlagWatcher:
 def _save(path: Path, flags: Flags) -> None:
     """Keep the flags for a start while the database is away. Failing to is no harm to those that are known."""
     kept = {name: {"enabled": state.enabled, "rollout": state.rollout} for name, state in flags.states.items()}
-    beside = path.with_suffix(f".{os.getpid()}.new")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes(orjson.dumps(kept))
-        beside.replace(path)
+        replace_file(path, orjson.dumps(kept))
     except OSError as error:
         logger.warning("the feature flags could not be kept in %s: %s", path, error)

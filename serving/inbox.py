@@ -27,6 +27,7 @@ class Inbox:
         connect: makes the function that commits rows; called in the queue's own thread. Rows may come to it
             more than once.
         batch_rows: so many are committed at once.
+        dated: rows say when they were told (``told_at``), by which the last one counts, whichever comes first.
     """
 
     def __init__(
@@ -38,11 +39,14 @@ class Inbox:
         connect: Callable[[], Insert],
         *,
         batch_rows: int = BATCH_ROWS,
+        dated: bool = False,
     ) -> None:
         self._what = what
         self._figures = metrics.queue(what)
         self.spool = Spool(folder, max_bytes=settings.prediction_spool_bytes)
-        self.shipper = Shipper(self.spool, connect, self._figures, what=what, batch_rows=batch_rows)
+        self.shipper = Shipper(
+            self.spool, connect, self._figures, what=what, batch_rows=batch_rows, dated=dated
+        )
 
     def keep(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Keep rows until the database takes them.

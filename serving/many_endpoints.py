@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from serving.application import Route
-from serving.endpoints import CommonEndpoints, as_json, load, standing, unload
+from serving.endpoints import (
+    CommonEndpoints,
+    as_json,
+    described,
+    load,
+    rollout_standing,
+    standing,
+    unload,
+)
 from serving.http import Request, Response
 from serving.many_models import FamilyModel, ManyModels
 from serving.problems import Problem
@@ -86,15 +94,17 @@ class ManyEndpoints(CommonEndpoints):
 
     async def model_info(self, _: Request) -> Response:
         """What is served of each family; null where there is nothing."""
-        described = {name: one.slot.current for name, one in self._models.items()}
-        return as_json({name: model.describe() if model else None for name, model in described.items()})
+        slots = {name: one.slot for name, one in self._models.items()}
+        return as_json(
+            {name: described(slot, slot.current) if slot.current else None for name, slot in slots.items()}
+        )
 
     async def family_info(self, request: Request) -> Response:
         """What is served of one family, since when, from which dataset version, with which figures."""
         slot = self._named(request)[1].slot
         if slot.current is None:
             raise Problem(503, slot.why_empty())
-        return as_json(slot.current.describe())
+        return as_json(described(slot, slot.current))
 
     def _named(self, request: Request) -> tuple[str, FamilyModel]:
         name = request.parameters["family"]
@@ -117,4 +127,5 @@ def _standing(model: FamilyModel) -> dict[str, Any]:
             "checked_at": view.checked_at,
             "refused": view.refused,
         },
+        "rollout": rollout_standing(model.slot),
     }

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +9,11 @@ from pathlib import Path
 from config.settings import Settings
 from models.family import Family, get_family
 from serving.disk_copy import DiskCopy
+from serving.looker import Looker
 from serving.metrics import ServiceMetrics
 from serving.model_slot import ModelSlot, ServedModel
+from serving.rollout_figures import RolloutFigures
 from serving.watcher import VersionSource, Watcher
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -32,33 +30,31 @@ class ManyModels(Mapping[str, FamilyModel]):
     """Models by family, watched by one thread.
 
     Args:
-        service: whose they are; a model's figures are under ``<service>-<family>``.
         families: their names.
         folder: of the service; each family's copies are below.
         connect: makes the registry's client, which all share.
+        rollouts: as of :class:`serving.watcher.Watcher`, for all of them.
     """
 
     def __init__(
         self,
-        service: str,
         families: Iterable[str],
         settings: Settings,
         folder: Path,
         metrics: ServiceMetrics,
         connect: Callable[[], VersionSource],
+        rollouts: tuple[RolloutFigures, Callable[[], None]] | None = None,
     ) -> None:
-        self._settings = settings
         self._connect = connect
         self._source: VersionSource | None = None
         self._models: dict[str, FamilyModel] = {}
         for name in families:
             family, slot, disk = get_family(name), ModelSlot(), DiskCopy(folder / name)
-            figures = metrics.model(f"{service}-{name}")
-            watcher = Watcher(family, settings, slot, disk, figures, self._shared)
+            watcher = Watcher(family, settings, slot, disk, metrics.model(name), self._shared, rollouts)
             self._models[name] = FamilyModel(family, slot, disk, watcher)
-        self._stopping = threading.Event()
-        self._looked = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="models-watcher", daemon=True)
+        #: Told after each look; must not raise.
+        self.looked: Callable[[], None] = lambda: None
+        self._looker = Looker(self.look, settings.alias_poll_seconds, "models-watcher")
 
     def __getitem__(self, family: str) -> FamilyModel:
         return self._models[family]
@@ -75,8 +71,7 @@ class ManyModels(Mapping[str, FamilyModel]):
 
     def version(self, family: str) -> str | None:
         """The version that answers for ``family`` now."""
-        model = self._models[family].slot.current
-        return model.version if model else None
+        return self._models[family].slot.version
 
     def complaints(self) -> list[str]:
         """What is not as it should be with any of them, a sentence each."""
@@ -89,30 +84,19 @@ class ManyModels(Mapping[str, FamilyModel]):
 
     def start(self, wait: float = 0.0) -> None:
         """Begin to watch; wait at most ``wait`` seconds for the first look at all of them to end."""
-        self._thread.start()
-        self._looked.wait(wait)
+        self._looker.start(wait)
 
     def stop(self, timeout: float = 1.0) -> None:
-        """End the thread; one that hangs in a network call is left to die with the process."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout)
+        """Watch no more; see :meth:`Looker.stop`."""
+        self._looker.stop(timeout)
 
     def look(self) -> None:
         """Ask once for each family which version is in production."""
         for model in self._models.values():
-            if self._stopping.is_set():
+            if self._looker.stopping:
                 return
             model.watcher.look()
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                self.look()
-            except Exception:
-                logger.exception("the watcher met a fault that it does not know")
-            self._looked.set()
-            self._stopping.wait(self._settings.alias_poll_seconds)
+        self.looked()
 
     def _shared(self) -> VersionSource:
         if self._source is None:

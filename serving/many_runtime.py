@@ -14,9 +14,13 @@ from serving.many_endpoints import ManyEndpoints
 from serving.many_models import ManyModels
 from serving.metrics import ServiceMetrics
 from serving.recorder import Recorder, connect_database
+from serving.rollout_figures import RolloutFigures
 from serving.runtime import FIRST_LOOK_SECONDS, GC_THRESHOLD
 from serving.security import ApiKey
+from serving.shadow import Shadow, connect_shadows
 from serving.shipper import Insert
+from serving.tracing import request_tracing
+from serving.trial import Trial
 from serving.watcher import VersionSource, connect_registry
 
 
@@ -26,7 +30,7 @@ class ManyRuntime:
     Args:
         service: its name: that of its folder and of its figures.
         families: the first one is the one without which a start waits for the registry.
-        registry, database: make the clients; the real ones unless a test gives others.
+        registry, database, shadows: make the clients; the real ones unless a test gives others.
     """
 
     def __init__(
@@ -37,11 +41,13 @@ class ManyRuntime:
         *,
         registry: Callable[[], VersionSource] | None = None,
         database: Callable[[], Insert] | None = None,
+        shadows: Callable[[], Insert] | None = None,
     ) -> None:
         self.settings = settings
         self.started_at = datetime.now(UTC)
-        self.metrics = ServiceMetrics(service)
+        self.metrics = ServiceMetrics(service, settings.home)
         self._gc_threshold = gc.get_threshold()
+        self.tracing = request_tracing(settings, service, self._versions)
         self.folder = settings.home / "services" / service
         self.recorder = Recorder(
             service,
@@ -50,13 +56,22 @@ class ManyRuntime:
             self.metrics,
             database or partial(connect_database, settings),
         )
+        self.rollouts = RolloutFigures(self.metrics)
+        self.shadow = Shadow(
+            self.folder / "shadow",
+            settings,
+            self.metrics,
+            self.rollouts,
+            shadows or partial(connect_shadows, settings),
+        )
+        self.trial = Trial(self.shadow, self.rollouts)
         self.models = ManyModels(
-            service,
             families,
             settings,
             self.folder,
             self.metrics,
             registry or partial(connect_registry, settings),
+            (self.rollouts, self.shadow.begin),
         )
 
     def application(
@@ -79,15 +94,16 @@ class ManyRuntime:
             openapi=openapi,
             started_at=self.started_at,
             fallback=fallback,
-            complaints=complaints,
-            figures=figures,
+            complaints=[*complaints, self.shadow.complaints],
+            figures=[*figures, self.shadow.publish_depth],
         )
-        return Application([*routes, *common.routes()], ApiKey(self.settings), self.metrics)
+        return Application([*routes, *common.routes()], ApiKey(self.settings), self.metrics, self.tracing)
 
     def start(self) -> None:
         """Take the copies on disk into service, then follow the registry and ship records."""
         self.models.load_from_disk()
         self.recorder.start()
+        self.shadow.start()
         first = next(iter(self.models.values()))
         self.models.start(wait=0.0 if first.slot.current else FIRST_LOOK_SECONDS)
         gc.collect()
@@ -98,4 +114,10 @@ class ManyRuntime:
         """Stop the threads; what is not shipped stays on disk."""
         gc.set_threshold(*self._gc_threshold)
         self.models.stop(timeout=0.5)
+        self.shadow.stop()
         self.recorder.stop()
+        if self.tracing is not None:
+            self.tracing.stop()
+
+    def _versions(self) -> dict[str, str | None]:
+        return {name: self.models.version(name) for name in self.models}

@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from models.rollout import in_trial
+
+CANARY, SHADOW = "canary", "shadow"
+
 
 @dataclass(frozen=True)
 class ServedModel:
@@ -29,6 +33,36 @@ class ServedModel:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class ServedRollout:
+    """A loaded version that is tried beside the one in production: it answers its share of the questions
+    (``canary``), or is asked that share of them too, and nobody sees what it says (``shadow``).
+    """
+
+    id: int
+    family: str
+    mode: str
+    share: float
+    started_at: str
+    model: ServedModel
+
+    def takes(self, identity: str) -> bool:
+        """Whether the question about ``identity`` is among its share; see :func:`models.rollout.in_trial`."""
+        return in_trial(self.id, identity, self.share)
+
+    def describe(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {
+            "id": self.id,
+            "mode": self.mode,
+            "share": self.share,
+            "model_version": self.model.version,
+            "dataset": self.model.facts.get("dataset"),
+            "started_at": self.started_at,
+            "serving_since": self.model.since,
+        }
+
+
 @dataclass
 class RegistryView:
     """What the watcher last saw of the registry; written by its thread alone, read by the health answer."""
@@ -48,17 +82,35 @@ class ModelSlot:
 
     def __init__(self) -> None:
         self.current: ServedModel | None = None
+        #: What is tried beside it.
+        self.rollout: ServedRollout | None = None
+        #: version -> why it is not tried, although it should be.
+        self.rollout_refused: dict[str, str] = {}
         self.registry = RegistryView()
         #: Somebody took the model out of memory, and nobody has asked for it again.
         self.unloaded = False
         #: Told of a version right before it answers, in the thread that puts it in service; must not raise.
         self.before: Callable[[ServedModel], None] | None = None
+        #: The same of a version that is about to be tried.
+        self.before_rollout: Callable[[ServedModel], None] | None = None
+
+    @property
+    def version(self) -> str | None:
+        """The version that answers."""
+        model = self.current
+        return model.version if model else None
 
     def swap(self, model: ServedModel) -> None:
         """Put ``model`` in service."""
         if self.before is not None:
             self.before(model)
         self.current = model
+
+    def try_out(self, rollout: ServedRollout) -> None:
+        """Try a version beside the one in service from now on."""
+        if self.before_rollout is not None:
+            self.before_rollout(rollout.model)
+        self.rollout = rollout
 
     def why_empty(self) -> str:
         """One sentence on why there is no model."""
@@ -94,5 +146,9 @@ class ModelSlot:
             + (f", serving version {model.version}" if model else "")
             for version, reason in view.refused.items()
             if model is not None
+        ]
+        said += [
+            f"version {version} is not tried, as it should be: it was refused ({reason})"
+            for version, reason in self.rollout_refused.items()
         ]
         return said

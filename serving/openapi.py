@@ -9,6 +9,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from serving import common_schema as common
+
 _REFERENCE = "#/components/schemas/{model}"
 _PROBLEM = {
     "type": "object",
@@ -54,6 +56,8 @@ class Operation:
     summary: str
     description: str = ""
     request: Any = None
+    #: Whether it must have a body.
+    body: bool = True
     answer: Any = None
     answer_type: str = "application/json"
     examples: Mapping[str, Any] = field(default_factory=dict)
@@ -61,14 +65,23 @@ class Operation:
     parameters: Sequence[Mapping[str, Any]] = ()
     faults: Sequence[int] = ()
     needs_key: bool = False
+    #: Answers without a key even where each operation asks for one.
+    open_to_all: bool = False
     status: int = 200
     #: Other statuses with the same kind of answer, and what they say.
     also: Mapping[int, str] = field(default_factory=dict)
 
 
 COMMON_OPERATIONS = (
-    Operation("/", "get", "What this service is and where to go"),
-    Operation("/health", "get", "ok, degraded with the reasons, or unavailable", faults=(503,)),
+    Operation("/", "get", "What this service is and where to go", answer=common.Info, open_to_all=True),
+    Operation(
+        "/health",
+        "get",
+        "ok, degraded with the reasons, or unavailable",
+        answer=common.Health,
+        also={503: "Nothing answers."},
+        open_to_all=True,
+    ),
     Operation(
         "/metrics", "get", "Prometheus figures", answer_type="text/plain", needs_key=True, faults=(401, 503)
     ),
@@ -77,6 +90,7 @@ COMMON_OPERATIONS = (
         "get",
         "The served version",
         "What is served, since when, from which dataset version, with which figures.",
+        answer=common.ModelInfo,
         needs_key=True,
         faults=(401, 503),
     ),
@@ -85,6 +99,7 @@ COMMON_OPERATIONS = (
         "post",
         "Load the model",
         "Undoes an unloading; answers when a version serves, or with why none does.",
+        answer=common.Loaded,
         needs_key=True,
         faults=(401, 503),
     ),
@@ -93,6 +108,7 @@ COMMON_OPERATIONS = (
         "delete",
         "Take the model out of memory",
         "Until it is loaded again, past restarts and promotions too; the service's fallback answers meanwhile.",
+        answer=common.Loaded,
         needs_key=True,
         faults=(401, 503),
     ),
@@ -107,7 +123,7 @@ def openapi_document(
     paths: dict[str, Any] = {}
     for operation in operations:
         entry = _operation(operation, schemas)
-        if operation.needs_key or (key_everywhere and operation.answer is not None):
+        if operation.needs_key or (key_everywhere and not operation.open_to_all):
             entry["security"] = [{"ApiKey": []}]
         paths.setdefault(operation.path, {})[operation.method] = entry
     return {
@@ -146,7 +162,7 @@ def _operation(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
         body: dict[str, Any] = {"schema": _schema(operation.request, "validation", schemas)}
         if operation.examples:
             body["examples"] = {name: {"value": value} for name, value in operation.examples.items()}
-        entry["requestBody"] = {"required": True, "content": {"application/json": body}}
+        entry["requestBody"] = {"required": operation.body, "content": {"application/json": body}}
     return entry
 
 

@@ -25,7 +25,7 @@ class RecommendationBentoService:
 
         end_with_parent()
         settings = get_settings()
-        configure_service_logging(settings)
+        configure_service_logging(settings, "recommendation")
         self._service = RecommendationService(ServiceRuntime("recommendation", settings))
         application.target = self._service.application()
         self._service.start()

@@ -19,6 +19,8 @@ from serving.lookup import Lookup
 from serving.model_slot import ModelSlot
 from serving.recommendation_board import BoardWatcher
 from serving.recommendation_experiment import Choice, Chooser
+from serving.shadow import Asked
+from serving.trial import Trial
 
 if TYPE_CHECKING:
     from storage.recommendation_lists import StoredList
@@ -51,6 +53,7 @@ class Who:
         predictor: of the version.
         flags: whether each flag is on for the user.
         choice: the decision of an experiment that this follows.
+        instead: who answers where this one, which is only tried, fails.
     """
 
     by: str
@@ -58,6 +61,7 @@ class Who:
     predictor: Any
     flags: Mapping[str, bool]
     choice: Choice | None = None
+    instead: Who | None = None
 
     @property
     def key(self) -> str:
@@ -87,8 +91,10 @@ class Answerer:
         chooser: Chooser,
         database: ListReader,
         pool: Executor,
+        trial: Trial,
     ) -> None:
         self._slot = slot
+        self._trial = trial
         self._board = board
         self._flags = flags
         self._heuristic = heuristic
@@ -115,6 +121,9 @@ class Answerer:
             return Who(HEURISTIC, HEURISTIC, self._heuristic, flags)
         if model is None:
             return Who(PRECOMPUTED, PRECOMPUTED, self._heuristic, flags)
+        # with the version, before anything is awaited: of one that was replaced the board keeps none, and what
+        # it was trained with holds items that were taken down since
+        predictor = self._board.predictor(model)
         choice = None
         if self._chooser.active:
             choice = self._chooser.known(user_id)
@@ -122,7 +131,12 @@ class Answerer:
                 choice = await self._chooser.choose(user_id)
         if choice is not None and choice.variant == HEURISTIC:
             return Who(HEURISTIC, HEURISTIC, self._heuristic, flags, choice)
-        return Who(MODEL, model.version, self._board.predictor(model), flags, choice)
+        served = Who(MODEL, model.version, predictor, flags, choice)
+        rollout = self._slot.rollout
+        if rollout is None or not self._trial.takes(rollout, user_id):
+            return served
+        tried = rollout.model
+        return Who(MODEL, tried.version, self._board.predictor(tried), flags, choice, served)
 
     def recommend_now(self, who: Who, question: Question) -> Answered:
         """Items for a user, by the version or by the heuristic; the latter also where the former fails."""
@@ -130,6 +144,9 @@ class Answerer:
             try:
                 return Answered(who.predictor.recommend(question, self._board.board), MODEL, who.version)
             except Exception:
+                if who.instead is not None:
+                    logger.exception("version %s, which is tried, failed to answer", who.version)
+                    return self.recommend_now(who.instead, question)
                 logger.exception("version %s failed to answer, the heuristic answers", who.version)
         items = self._heuristic.recommend(
             question,
@@ -152,6 +169,9 @@ class Answerer:
             try:
                 return Answered(who.predictor.rank(question, items, board), MODEL, who.version)
             except Exception:
+                if who.instead is not None:
+                    logger.exception("version %s, which is tried, failed to rank", who.version)
+                    return self.rank(who.instead, question, items)
                 logger.exception("version %s failed to rank, the heuristic answers", who.version)
         return Answered(
             self._heuristic.rank(
@@ -162,6 +182,35 @@ class Answerer:
                 engagement=who.flags[ENGAGEMENT],
             )
         )
+
+    def judge_tried(
+        self, who: Who, asked: Asked, question: Question, answered: Answered, *, ranked: bool
+    ) -> None:
+        """While a version is tried: count what a canary did, or have a shadow asked the same, unseen.
+
+        Args:
+            who: who was to answer.
+            asked: the question as it is recorded.
+            question: it.
+            answered: the answer that was given.
+            ranked: items were given, to be put in order. A shadow is not asked that: every version answers
+                with the same items, so that there is nothing to compare.
+        """
+        rollout = self._slot.rollout
+        if rollout is None or who.by != MODEL:
+            return
+        if who.instead is not None:
+            self._trial.count(rollout, answered.version == who.version)
+            return
+        if ranked:
+            return
+        model, board = rollout.model, self._board
+
+        def ask(_predictor: Any, _places: list[int]) -> list[Entry]:
+            found = board.predictor(model).recommend(question, board.board)
+            return [{"items": [one["id"] for one in found], "sources": [one["source"] for one in found]}]
+
+        self._trial.unseen(rollout, [asked], ask)
 
     async def _made_ahead(self, question: Question) -> Answered | None:
         """What is left of the stored list: what was seen since, excluded or taken down does not come."""

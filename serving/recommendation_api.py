@@ -11,7 +11,7 @@ import orjson
 
 from models.recommendation.question import Question
 from serving.http import Request, Response
-from serving.recommendation_answerer import MODEL, PRECOMPUTED, Answered, Answerer, Who
+from serving.recommendation_answerer import HEURISTIC, MODEL, PRECOMPUTED, Answered, Answerer, Who
 from serving.recommendation_ask import Ask
 from serving.recommendation_cache import AnswerCache
 from serving.recommendation_figures import RecommendationFigures
@@ -19,6 +19,7 @@ from serving.recommendation_schema import RankRequest, RecommendRequest
 from serving.recommendation_users import Histories, Known
 from serving.recorder import Recorder, new_identities
 from serving.security import ApiKey
+from serving.shadow import Asked
 from serving.validation import BodyValidator
 
 #: An answer is kept without its last field, which tells whether it was kept.
@@ -63,8 +64,10 @@ class RecommendApi:
         key = f"{who.key}|{ask.key}"
         found = await self._cache.get(ask.user_id, key)
         if found.body is not None and (kept := _unmarked(found.body, self._answerer.gone)) is not None:
-            self._figures.count(who.by, cached=True)
+            self._figures.hit()
+            self._figures.answered(who.by, fallback=who.by == PRECOMPUTED)
             return Response(kept + CACHED)
+        self._figures.missed()
         known = self._histories.known(ask.user_id)
         if known is not None and who.by != PRECOMPUTED and not self._cache.shared:
             # nothing in here waits, so that no other request for it can come between
@@ -89,7 +92,7 @@ class RecommendApi:
         known = await self._histories.get(ask.user_id)
         question, started = ask.question(known), perf_counter()
         answered = self._answerer.rank(who, question, asked["items"])
-        head = self._answer(ask, who, question, known, answered, started)
+        head = self._answer(ask, who, question, known, answered, started, ranked=True)
         return Response(head + FRESH)
 
     async def _preview(self, ask: Ask) -> Response:
@@ -135,9 +138,17 @@ class RecommendApi:
         return head
 
     def _answer(
-        self, ask: Ask, who: Who, question: Question, known: Known, answered: Answered, started: float
+        self,
+        ask: Ask,
+        who: Who,
+        question: Question,
+        known: Known,
+        answered: Answered,
+        started: float,
+        *,
+        ranked: bool = False,
     ) -> bytes:
-        """The answer without its end; recorded and counted."""
+        """The answer without its end; recorded and counted. ``ranked``: given items were put in order."""
         identity = new_identities(1)[0]
         now, latency = datetime.now(UTC), round((perf_counter() - started) * 1000, 3)
         recorded = {
@@ -152,7 +163,8 @@ class RecommendApi:
             latency_ms=latency,
             received_at=now,
         )
-        self._figures.count(answered.by, cached=False)
+        self._figures.answered(answered.by, fallback=who.by != HEURISTIC and answered.by != MODEL)
+        self._answerer.judge_tried(who, Asked(identity, ask.user_id, now), question, answered, ranked=ranked)
         return _head(ask, who, question, known, answered, identity)
 
 
@@ -162,7 +174,8 @@ def _head(
     """An answer without its end; ``identity`` None: a preview."""
     items = answered.items
     if ask.explain and answered.by == MODEL:
-        features = who.predictor.interaction_features
+        answerer = who.instead if who.instead and answered.version != who.version else who
+        features = answerer.predictor.interaction_features
         items = [{**item, "features": features(question, item["id"])} for item in items]
     body = orjson.dumps(
         {

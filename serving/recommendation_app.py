@@ -64,7 +64,7 @@ class RecommendationService:
         self.flags = FlagWatcher(settings, self.database.flags)
         self.board = BoardWatcher(self.database, runtime.slot, self.heuristic)
         self.cache = AnswerCache(settings)
-        self.figures = RecommendationFigures(runtime.metrics.registry)
+        self.figures = RecommendationFigures(runtime.metrics)
         self.acts = ActWatcher(self.database.acts)
         self.histories = Histories(self.database, self._pool, options.remembered, self.acts.looks)
         self.chooser = Chooser(settings)
@@ -78,7 +78,14 @@ class RecommendationService:
             batch_rows=BATCH_ROWS,
         )
         answerer = Answerer(
-            runtime.slot, self.board, self.flags, self.heuristic, self.chooser, self.database, self._pool
+            runtime.slot,
+            self.board,
+            self.flags,
+            self.heuristic,
+            self.chooser,
+            self.database,
+            self._pool,
+            runtime.trial,
         )
         self.api = RecommendApi(
             answerer,

@@ -81,6 +81,10 @@ class BoardWatcher:
         self._live: tuple[ServedModel, Any] | None = None
         #: The same of a version that is about to be put in service.
         self._next: tuple[ServedModel, Any] | None = None
+        #: The same of a version that is tried beside the one in service.
+        self._tried: tuple[ServedModel, Any] | None = None
+        #: Items that changed since the look before.
+        self._news: list[Row] = []
         self._forgotten = ForgottenAuthors(database)
         self._untold = False
         #: Called when somebody was forgotten and what answers here knows it: lists that are kept do not.
@@ -93,10 +97,10 @@ class BoardWatcher:
         self._fresh_at = time.monotonic()
         self._lock = threading.Lock()
         self._ticker = Ticker("board-watcher", SECONDS, self.look)
-        slot.before = self.prepare
+        slot.before, slot.before_rollout = self.prepare, self.prepare_tried
 
     def predictor(self, model: ServedModel) -> Any:
-        """The predictor of the served version, with the items that appeared since it was trained."""
+        """The predictor of a version that answers, with the items that appeared since it was trained."""
         live = self._live_of(model)
         return model.predictor if live is None else live[1]
 
@@ -114,6 +118,42 @@ class BoardWatcher:
                 self._full_at = -FULL_SECONDS
                 live = self._last_known(model.predictor)
             self._next = model, live
+
+    def prepare_tried(self, model: ServedModel) -> None:
+        """The same of a version that is to be tried: it is told what is known of items now. Never raises: while
+        the database is away, who was forgotten is asked at the next look.
+        """
+        with self._lock:
+            try:
+                self._tried = model, self._told(model.predictor)
+            except Exception as error:
+                said = "version %s is told what was known last of items: %s"
+                logger.warning(said, model.version, error, exc_info=not isinstance(error, AssayError))
+                self._tried = model, self._extend_tried(model.predictor, list(self._items.values()))
+                self._untold = True
+
+    def _told(self, predictor: Any) -> Any:
+        rows = self._items | self._forgotten.items_of(predictor)
+        return self._extend_tried(predictor, list(rows.values()))
+
+    def _extend_tried(self, predictor: Any, rows: list[Row]) -> Any:
+        try:
+            return predictor.with_live(rows) if rows else predictor
+        except Exception:
+            logger.exception("a version that is tried could not be told of items")
+            return predictor
+
+    def _tell_tried(self, now: datetime) -> None:
+        """Let the version that is tried know what changed, or let it go."""
+        rollout, tried = self._slot.rollout, self._tried
+        if rollout is None:
+            # one that was prepared a moment ago is about to be tried
+            if tried is not None and now - tried[0].since > timedelta(seconds=STALE_SECONDS):
+                self._tried = None
+        elif tried is None or tried[0] is not rollout.model or self._untold:
+            self._tried = rollout.model, self._told(rollout.model.predictor)
+        elif self._news:
+            self._tried = tried[0], self._extend_tried(tried[1], self._news)
 
     def look(self) -> None:
         """Read once. Raises DatabaseError; the last board stands then."""
@@ -134,7 +174,8 @@ class BoardWatcher:
         # one that was prepared is in service by the end of this
         model = self._next[0] if self._next is not None else self._slot.current
         live = self._extended(model, now)
-        self._warm(board, live, now)
+        self._tell_tried(now)
+        self._warm(board, [live, self._tried[1] if self._tried else None], now)
         self.board, self._live = board, (model, live) if model is not None else None
         self._next = None
         self._fresh_at = started
@@ -150,7 +191,7 @@ class BoardWatcher:
             return predictor
 
     def _live_of(self, model: ServedModel | None) -> tuple[ServedModel, Any] | None:
-        for live in (self._live, self._next):
+        for live in (self._live, self._next, self._tried):
             if live is not None and live[0] is model:
                 return live
         return None
@@ -170,7 +211,7 @@ class BoardWatcher:
             news = [row for one, row in changed.items() if self._items.get(one) != row]
             predictor = before[1] if before is not None else None
             self._items |= changed
-        self._updated_at = now
+        self._updated_at, self._news = now, news
         self.gone = frozenset(one.encode() for one, row in self._items.items() if row["removed"])
         return predictor.with_live(news) if predictor is not None and news else predictor
 
@@ -180,10 +221,10 @@ class BoardWatcher:
         known = self.predictor(model) if model is not None else None
         return self._forgotten.taken_down(rows) | self._forgotten.items_of(known)
 
-    def _warm(self, board: Board, predictor: Any, now: datetime) -> None:
+    def _warm(self, board: Board, predictors: list[Any], now: datetime) -> None:
         """Let whoever answers make its own form of the board here, and not while a request waits."""
         question = Question(user_id="", at_us=int(now.timestamp() * 1e6), count=1)
-        for one in (predictor, self._heuristic):
+        for one in (*predictors, self._heuristic):
             try:
                 if one is not None:
                     one.recommend(question, board)

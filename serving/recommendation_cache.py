@@ -102,9 +102,9 @@ class AnswerCache:
             return MISSING
         self.last_error = None
         token = (everybody or NO_TOKEN) + (own or NO_TOKEN)
+        self._note(user)  # of one who is only given what is kept, too: it is to be dropped when they act
         if kept is not None and kept.startswith(token):
             return Found(kept[len(token) :], token)
-        self._note(user)
         return Found(None, token)
 
     async def put(self, user: str, key: str, body: bytes, token: bytes | None) -> None:
@@ -182,7 +182,7 @@ class AnswerCache:
         return self._all_owed > 0 or user in self._owed
 
     def _note(self, user: str) -> None:
-        """An answer of theirs is going to be kept."""
+        """An answer of theirs is kept, or is going to be."""
         if self.shared:
             return
         self._asked[user] = None

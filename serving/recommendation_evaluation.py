@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
@@ -15,6 +14,7 @@ from config.settings import Settings
 from serving.http import Request, Response
 from serving.model_slot import ModelSlot
 from serving.problems import Problem
+from serving.threads import in_pool
 
 logger = logging.getLogger(__name__)
 
@@ -63,9 +63,8 @@ class EvaluationApi:
 
     async def _report(self, version: str) -> Report | None:
         if self._kept is None or self._kept[0] != version:
-            loop = asyncio.get_running_loop()
             try:
-                found = await loop.run_in_executor(self._pool, self._read, "recommendation", version)
+                found = await in_pool(self._pool, self._read, "recommendation", version)
             except (AssayError, ValueError) as error:
                 logger.warning("the report of version %s cannot be read: %s", version, error)
                 return None

@@ -6,7 +6,6 @@ database twice a second. So a batch is as quick as the disk, and none is lost wh
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
 from collections import Counter
@@ -23,6 +22,7 @@ from serving.http import Request, Response
 from serving.inbox import Inbox
 from serving.problems import FieldError, Problem, invalid_fields
 from serving.recommendation_events_schema import MAX_EVENTS, Event, Events, Item, Items
+from serving.threads import in_pool
 from serving.validation import BodyValidator, json_object
 from storage.events import CLOCK_SLACK, EARLIEST, event_key
 
@@ -187,7 +187,7 @@ class ItemsApi:
 
     async def _in_pool(self, work: Callable[..., Any], *arguments: Any) -> Any:
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
+            return await in_pool(self._pool, work, *arguments)
         except DatabaseUnavailable:
             raise Problem(
                 503,

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from config.context import passed_on
 from config.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -89,7 +90,7 @@ class Chooser:
         return [f"the experiment {self._experiment} does not decide ({self.last_error}): the flag does"]
 
     async def _ask(self, user_id: str) -> Choice | None:
-        answer = await self._client.post(self._url, json={"subject_id": user_id})
+        answer = await self._client.post(self._url, json={"subject_id": user_id}, headers=passed_on())
         if answer.status_code != 200:
             raise RuntimeError(f"it answered {answer.status_code}")
         body = answer.json()

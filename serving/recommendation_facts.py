@@ -133,14 +133,18 @@ class FactsApi:
 
 
 def _limit(request: Request) -> int:
-    text = request.query("limit") or str(DEFAULT_ITEMS)
+    text = request.query("limit")
+    if text is None:
+        return DEFAULT_ITEMS
     if not (text.isascii() and text.isdigit() and len(text) < 9 and 1 <= int(text) <= MAX_ITEMS):
         raise invalid_fields([FieldError("limit", f"limit must be a whole number from 1 to {MAX_ITEMS}.")])
     return int(text)
 
 
 def _kind(request: Request) -> str | None:
-    kind = request.query("content_type") or request.query("item_kind")
+    kind = next(
+        (one for name in ("content_type", "item_kind") if (one := request.query(name)) is not None), None
+    )
     if kind is not None and kind not in ITEM_KINDS:
         sentence = f"content_type must be one of {', '.join(ITEM_KINDS)}."
         raise invalid_fields([FieldError("content_type", sentence)])

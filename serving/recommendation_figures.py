@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from prometheus_client import CollectorRegistry, Counter
+from serving.metrics import Count, ServiceMetrics
 
 
 class RecommendationFigures:
-    """Lists by who made them, and rewards of the experiment by what became of them."""
+    """Lists by who made them, looks for kept ones, and rewards of the experiment by what became of them."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._lists = Counter(
-            "assay_recommendation_lists",
-            "Lists that were answered.",
-            ("answered_by", "cached"),
-            registry=registry,
+    def __init__(self, metrics: ServiceMetrics) -> None:
+        self._metrics = metrics
+        rewards = metrics.counter(
+            "assay_recommendation_rewards", "Rewards for decisions of the experiment.", "state"
         )
-        rewards = Counter(
-            "assay_recommendation_rewards",
-            "Rewards for decisions of the experiment.",
-            ("state",),
-            registry=registry,
-        )
-        self.posted, self.lost = (rewards.labels(state) for state in ("posted", "lost"))
-        self._bound: dict[tuple[str, bool], Callable[[], None]] = {}
+        self.posted, self.lost = (rewards.labels(metrics.service, state) for state in ("posted", "lost"))
+        cache = metrics.cache("lists")
+        self.hit, self.missed = cache.hit, cache.miss
+        self._bound: dict[tuple[str, bool], Count] = {}
 
-    def count(self, answered_by: str, *, cached: bool) -> None:
-        """Count one list."""
-        bound = self._bound.get((answered_by, cached))
+    def answered(self, by: str, *, fallback: bool) -> None:
+        """Count one list, kept or new; ``fallback``: it should have been the model's."""
+        bound = self._bound.get((by, fallback))
         if bound is None:
-            labels = self._lists.labels(answered_by, str(cached).lower())
-            bound = self._bound[(answered_by, cached)] = labels.inc
+            bound = self._bound[by, fallback] = self._metrics.answers(by, fallback=fallback)
         bound()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from config.settings import Settings
+from serving.common_schema import Health
 from serving.ctr_schema import TrainingRun
 from serving.openapi import COMMON_OPERATIONS, Operation, openapi_document
 from serving.recommendation_events_schema import (
@@ -167,7 +168,14 @@ RECOMMENDATION_OPERATIONS = (
         answer=InteractionFeatures,
         faults=(401, 404, 422, 503),
     ),
-    Operation(f"{PREFIX}/health", "get", "The same as /health", faults=(503,)),
+    Operation(
+        f"{PREFIX}/health",
+        "get",
+        "The same as /health",
+        answer=Health,
+        also={503: "Nothing answers."},
+        open_to_all=True,
+    ),
 )
 
 EVENT_OPERATIONS = (

@@ -63,7 +63,8 @@ def take_events(settings: Settings, engine: Engine | None = None) -> Callable[[l
     """The function by which events that were kept on disk reach the database, for an Inbox.
 
     It raises RowsRefused where some can never be kept; the others are stored. What is there already, and what
-    is of forgotten people, is passed over.
+    is of forgotten people, is passed over. ``received_at`` of each is the moment it is stored: collection goes
+    by it, and an event that waited on disk while its day was collected belongs to the day it comes in.
 
     Args:
         settings: where the database is, and with the key by which forgotten people are known.
@@ -76,8 +77,9 @@ def take_events(settings: Settings, engine: Engine | None = None) -> Callable[[l
     pool = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="events")
 
     def take(lines: list[Row]) -> list[str]:
-        rows = [from_line(line) for line in lines]
-        return insert_events(database, rows, datetime.now(UTC), settings=settings)
+        now = datetime.now(UTC)
+        rows = [{**from_line(line), "received_at": now} for line in lines]
+        return insert_events(database, rows, now, settings=settings)
 
     def insert(lines: list[Row]) -> int:
         parts = (

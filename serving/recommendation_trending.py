@@ -146,10 +146,11 @@ def _parsed(request: Request) -> tuple[Asked, int]:
         for name in strange
     ]
     kind, alias = request.query("content_type"), request.query("kind")
-    if kind and alias and kind != alias:
+    if kind is not None and alias is not None and kind != alias:
         faults.append(FieldError("kind", "kind is another name of content_type, and says something else."))
-    kind = kind or alias or KINDS[0]
-    window = request.query("time_window") or DEFAULT_WINDOW
+    kind = next((one for one in (kind, alias) if one is not None), KINDS[0])
+    window = request.query("time_window")
+    window = DEFAULT_WINDOW if window is None else window
     for name, value, known in (("content_type", kind, KINDS), ("time_window", window, WINDOWS)):
         if value not in known:
             faults.append(
@@ -170,7 +171,7 @@ def _parsed(request: Request) -> tuple[Asked, int]:
 
 
 def _limit(text: str | None) -> int | None:
-    if not text:
+    if text is None:
         return DEFAULT_LIMIT
     limit = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else 0
     return limit if 1 <= limit <= MAX_LIMIT else None

@@ -36,7 +36,7 @@ def service_command(family: str, settings: Settings) -> list[str]:
     if family not in SERVICES:
         raise InputError(f"There is no service '{family}'.", hint=f"Services: {', '.join(SERVICES)}.")
     return [
-        sys.executable, "-m", "bentoml", "serve", SERVICES[family],
+        sys.executable, "-m", "serving.bento_server", "serve", SERVICES[family],
         "--host", settings.bind_host,
         "--port", str(settings.service_port(family)),
         "--working-dir", str(ROOT),

@@ -18,8 +18,12 @@ from serving.endpoints import CommonEndpoints
 from serving.metrics import ServiceMetrics
 from serving.model_slot import ModelSlot
 from serving.recorder import Recorder, connect_database
+from serving.rollout_figures import RolloutFigures
 from serving.security import ApiKey
+from serving.shadow import Shadow, connect_shadows
 from serving.shipper import Insert
+from serving.tracing import request_tracing
+from serving.trial import Trial
 from serving.watcher import VersionSource, Watcher, connect_registry
 
 logger = logging.getLogger(__name__)
@@ -32,7 +36,7 @@ class ServiceRuntime:
     """One service in one process.
 
     Args:
-        registry, database: make the clients; the real ones unless a test gives others.
+        registry, database, shadows: make the clients; the real ones unless a test gives others.
     """
 
     def __init__(
@@ -42,18 +46,29 @@ class ServiceRuntime:
         *,
         registry: Callable[[], VersionSource] | None = None,
         database: Callable[[], Insert] | None = None,
+        shadows: Callable[[], Insert] | None = None,
     ) -> None:
         self.settings = settings
         self.family: Family = get_family(family)
         self.started_at = datetime.now(UTC)
-        self.metrics = ServiceMetrics(family)
+        self.metrics = ServiceMetrics(family, settings.home)
         self._gc_threshold = gc.get_threshold()
         self.slot = ModelSlot()
+        self.tracing = request_tracing(settings, family, lambda: {family: self.slot.version})
         folder = settings.home / "services" / family
         self.disk = DiskCopy(folder)
         self.recorder = Recorder(
             family, folder / "spool", settings, self.metrics, database or partial(connect_database, settings)
         )
+        self.rollouts = RolloutFigures(self.metrics)
+        self.shadow = Shadow(
+            folder / "shadow",
+            settings,
+            self.metrics,
+            self.rollouts,
+            shadows or partial(connect_shadows, settings),
+        )
+        self.trial = Trial(self.shadow, self.rollouts)
         self.watcher = Watcher(
             self.family,
             settings,
@@ -61,6 +76,7 @@ class ServiceRuntime:
             self.disk,
             self.metrics.model(family),
             registry or partial(connect_registry, settings),
+            (self.rollouts, self.shadow.begin),
         )
 
     def application(
@@ -85,16 +101,19 @@ class ServiceRuntime:
             openapi=openapi,
             started_at=self.started_at,
             fallback=fallback,
-            complaints=complaints,
-            figures=figures,
+            complaints=[*complaints, self.shadow.complaints],
+            figures=[*figures, self.shadow.publish_depth],
         )
         health = [Route(path, "GET", common.health, open_to_all=True) for path in health_at]
-        return Application([*routes, *health, *common.routes()], ApiKey(self.settings), self.metrics)
+        return Application(
+            [*routes, *health, *common.routes()], ApiKey(self.settings), self.metrics, self.tracing
+        )
 
     def start(self) -> None:
         """Take the copy on disk into service, then follow the registry and ship records."""
         self.watcher.load_from_disk()
         self.recorder.start()
+        self.shadow.start()
         # A worker with nothing on disk takes no request before it has looked: others beside it may answer.
         self.watcher.start(wait=0.0 if self.slot.current else FIRST_LOOK_SECONDS)
         # What is loaded stays: out of the collector's sight. Requests leave no cycles: it need not look often.
@@ -106,12 +125,15 @@ class ServiceRuntime:
         """Stop the threads; what is not shipped stays on disk."""
         gc.set_threshold(*self._gc_threshold)
         self.watcher.stop(timeout=0.5)
+        self.shadow.stop()
         self.recorder.stop()
+        if self.tracing is not None:
+            self.tracing.stop()
 
 
-def configure_service_logging(settings: Settings) -> None:
-    """Our logs in our style; of the server below us only what went wrong, and no line a request."""
-    configure_logging(settings.log_level, settings.log_format)
+def configure_service_logging(settings: Settings, service: str) -> None:
+    """Our logs in our style; of the server below us only what went wrong, and no line a request of its own."""
+    configure_logging(settings.log_level, settings.log_format, service)
     for name in ("bentoml", "uvicorn.error", "uvicorn.access", "httpx", "httpcore"):
         server = logging.getLogger(name)
         server.handlers.clear()

@@ -56,6 +56,8 @@ class Shipper:
             a failure.
         what: the rows, for the log.
         batch_rows: so many are committed at once.
+        dated: give each row that does not say when it was told (``told_at``) the moment by which it was: when
+            its file was last written. Lines that an older version wrote do not say it.
     """
 
     def __init__(
@@ -66,9 +68,11 @@ class Shipper:
         *,
         what: str = "predictions",
         batch_rows: int = BATCH_ROWS,
+        dated: bool = False,
     ) -> None:
         self._what = what
         self._batch_rows = batch_rows
+        self._dated = dated
         self._spool = spool
         self._connect = connect
         self._insert: Insert | None = None
@@ -133,6 +137,7 @@ class Shipper:
         self._next_try = time.monotonic() + min(LONGEST_WAIT_SECONDS, 0.5 * 2 ** min(self._failures, 8))
 
     def _ship(self, segment: Segment, insert: Insert) -> None:
+        by = segment.written_at().isoformat() if self._dated else None
         for batch in _batches(segment.read().split(b"\n"), self._batch_rows):
             rows, broken = [], []
             for line in batch:
@@ -140,7 +145,7 @@ class Shipper:
                 if row is None:
                     broken.append((line, "not a whole line of JSON"))
                 else:
-                    rows.append(row)
+                    rows.append({"told_at": by, **row} if by else row)
             broken += [(orjson.dumps(row, default=str), reason) for row, reason in self._commit(rows, insert)]
             self._set_aside(broken)
 

@@ -34,6 +34,10 @@ class Segment:
         """All its bytes."""
         return self.path.read_bytes()
 
+    def written_at(self) -> datetime:
+        """When its last line was appended."""
+        return datetime.fromtimestamp(os.fstat(self.descriptor).st_mtime, UTC)
+
     def release(self, *, remove: bool) -> None:
         """Give it up; with ``remove`` its lines are done with."""
         if remove:

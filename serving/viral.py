@@ -25,7 +25,7 @@ class ViralService:
 
         end_with_parent()
         settings = get_settings()
-        configure_service_logging(settings)
+        configure_service_logging(settings, "viral")
         self._runtime = ServiceRuntime("viral", settings)
         application.target = viral_application(self._runtime)
         self._runtime.start()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from datetime import UTC, datetime, timedelta
 from time import perf_counter
 from typing import Any
@@ -12,9 +11,11 @@ import orjson
 
 from serving.http import Request, Response
 from serving.metrics import ServiceMetrics
-from serving.model_slot import ModelSlot, ServedModel
+from serving.model_slot import ModelSlot, ServedModel, ServedRollout
 from serving.problems import FieldError, Problem, invalid_fields
 from serving.recorder import Recorder, new_identities
+from serving.shadow import Asked
+from serving.trial import Row, Trial
 from serving.validation import BodyValidator
 from serving.viral_schema import (
     DEFAULT_EXPLAIN,
@@ -38,10 +39,13 @@ class ViralApi:
         recorder: Recorder,
         metrics: ServiceMetrics,
         max_body_bytes: int,
+        trial: Trial,
     ) -> None:
         self._slot = slot
+        self._trial = trial
         self._recorder = recorder
         self._metrics = metrics
+        self._answered = metrics.answers("model")
         self._limit = max_body_bytes
         names = list(PredictRequest.__annotations__)
         self._one = BodyValidator(PredictRequest, names)
@@ -56,12 +60,14 @@ class ViralApi:
         received = datetime.now(UTC)
         if faults := _dated(inputs, received):
             raise invalid_fields(faults)
+        if (rollout := self._slot.rollout) is not None:
+            return self._answer_tried(rollout, model, [inputs], explain, received, one=True)
         started = perf_counter()
         answer: Answer = model.predictor.predict_one(inputs, explain=explain)
         latency = round((perf_counter() - started) * 1000, 3)
         identity = new_identities(1)[0]
-        self._record([(identity, inputs, answer)], model, latency, received)
-        return _json(_complete(answer, model.version, identity, latency))
+        (told,) = self._kept([(identity, inputs, answer)], model, latency, received)
+        return _json(told)
 
     async def predict_batch(self, request: Request) -> Response:
         """Answer for at most 100 videos. Explained batches take long and go to a thread."""
@@ -82,22 +88,38 @@ class ViralApi:
         ]
         if faults:
             raise invalid_fields(faults)
+        if (rollout := self._slot.rollout) is not None:
+            return self._answer_tried(rollout, model, videos, explain, received, one=False)
         started = perf_counter()
         answers: list[Answer] = model.predictor.predict_many(videos, explain=explain)
         latency = (perf_counter() - started) * 1000
         share = round(latency / len(videos), 4)
         rows = list(zip(new_identities(len(videos)), videos, answers, strict=True))
-        self._record(rows, model, share, received)
-        return _json(
-            {
-                "predictions": [
-                    _complete(answer, model.version, identity, share) for identity, _, answer in rows
-                ],
-                "count": len(rows),
-                "model_version": model.version,
-                "prediction_time_ms": round(latency, 3),
-            }
+        return _batch(self._kept(rows, model, share, received), model.version, latency)
+
+    def _answer_tried(
+        self,
+        rollout: ServedRollout,
+        champion: ServedModel,
+        videos: list[dict[str, Any]],
+        explain: int,
+        received: datetime,
+        *,
+        one: bool,
+    ) -> Response:
+        """As the rest, while a version is tried: each video has the answer of the version that is its own."""
+        asked = [
+            Asked.of(identity, inputs.get("video_id"), inputs["taken_at"], inputs)
+            for identity, inputs in zip(new_identities(len(videos)), videos, strict=True)
+        ]
+
+        def keep(rows: list[Row], tried: bool, latency: float) -> list[Answer]:
+            return self._kept(rows, rollout.model if tried else champion, latency, received)
+
+        told, latency = self._trial.answers(
+            rollout, champion.predictor, videos, asked, keep, explain=explain, one=one
         )
+        return _json(told[0]) if one else _batch(told, champion.version, latency)
 
     def _model(self) -> ServedModel:
         model = self._slot.current
@@ -105,13 +127,8 @@ class ViralApi:
             raise Problem(503, self._slot.why_empty(), headers=((b"retry-after", b"5"),))
         return model
 
-    def _record(
-        self,
-        rows: list[tuple[str, dict[str, Any], Answer]],
-        model: ServedModel,
-        latency: float,
-        received: datetime,
-    ) -> None:
+    def _kept(self, rows: list[Row], model: ServedModel, latency: float, received: datetime) -> list[Answer]:
+        """The answers as they are told, recorded and counted; ``latency`` is of each, in milliseconds."""
         self._recorder.record(
             [
                 (identity, inputs.get("video_id"), inputs["taken_at"], _known(inputs), answer)
@@ -121,8 +138,9 @@ class ViralApi:
             latency_ms=latency,
             received_at=received,
         )
-        for name, number in Counter([answer["viral_class"] for _, _, answer in rows]).items():
-            self._metrics.count_prediction(name, number)
+        self._answered(len(rows))
+        self._metrics.count_predictions([answer["viral_class"] for _, _, answer in rows])
+        return [_complete(answer, model.version, identity, latency) for identity, _, answer in rows]
 
 
 def _dated(inputs: dict[str, Any], received: datetime, path: str = "") -> list[FieldError]:
@@ -152,6 +170,17 @@ def _known(inputs: dict[str, Any]) -> dict[str, Any]:
 
 def _complete(answer: Answer, version: str, identity: str, latency: float) -> Answer:
     return {**answer, "model_version": version, "prediction_id": identity, "prediction_time_ms": latency}
+
+
+def _batch(predictions: list[Answer], version: str, latency: float) -> Response:
+    return _json(
+        {
+            "predictions": predictions,
+            "count": len(predictions),
+            "model_version": version,
+            "prediction_time_ms": round(latency, 3),
+        }
+    )
 
 
 def _explain(request: Request, wanted: bool | int | None, default: int) -> int:

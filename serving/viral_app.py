@@ -78,6 +78,7 @@ def viral_application(runtime: ServiceRuntime) -> Application:
         runtime.recorder,
         runtime.metrics,
         runtime.settings.max_body_bytes,
+        runtime.trial,
     )
     routes = [
         Route("/predict", "POST", api.predict),

@@ -18,13 +18,14 @@ from config.errors import AssayError, ModelInvalid, ModelNotFound, RegistryUnava
 from config.settings import Settings
 from models.family import Family
 from serving.disk_copy import DiskCopy
+from serving.looker import Looker
 from serving.metrics import ModelFigures
 from serving.model_slot import ModelSlot, ServedModel
+from serving.rollout_figures import RolloutFigures
+from serving.rollout_follower import RETRY_REFUSED_SECONDS, RolloutFollower
 
 logger = logging.getLogger(__name__)
 
-#: A refused version is given another chance after this long: what refused it may have been us.
-RETRY_REFUSED_SECONDS = 300.0
 WARM_UP_CALLS = 20
 #: A file of this name beside the copies on disk: nothing is to be in service, in any worker, until it goes.
 UNLOADED = "unloaded"
@@ -47,6 +48,8 @@ class Watcher:
 
     Args:
         connect: makes the registry's client; called in the watcher's thread, until it succeeds.
+        rollouts: figures of versions that are tried, and what is called before the first is; None: the service
+            tries none.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class Watcher:
         disk: DiskCopy,
         metrics: ModelFigures,
         connect: Callable[[], VersionSource],
+        rollouts: tuple[RolloutFigures, Callable[[], None]] | None = None,
     ) -> None:
         self._family = family
         self._settings = settings
@@ -66,11 +70,10 @@ class Watcher:
         self._connect = connect
         self._source: VersionSource | None = None
         self._retry_at: dict[str, float] = {}
-        self._stopping = threading.Event()
-        self._looked = threading.Event()
         self._looking, self._taking = threading.Lock(), threading.Lock()
         self._unloaded = disk.folder / UNLOADED
-        self._thread = threading.Thread(target=self._run, name="model-watcher", daemon=True)
+        self._looker = Looker(self.look, settings.alias_poll_seconds, "model-watcher")
+        self._rollout = RolloutFollower(family, slot, rollouts[0], self._try, rollouts[1]) if rollouts else None
 
     def load_from_disk(self) -> None:
         """Start from the copy on disk, where there is a sound one. Never raises."""
@@ -115,23 +118,11 @@ class Watcher:
 
     def start(self, wait: float = 0.0) -> None:
         """Begin to watch; wait at most ``wait`` seconds for the first look to end."""
-        self._thread.start()
-        self._looked.wait(wait)
+        self._looker.start(wait)
 
     def stop(self, timeout: float = 1.0) -> None:
-        """End the thread; one that hangs in a network call is left to die with the process."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout)
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                self.look()
-            except Exception:
-                logger.exception("the watcher met a fault that it does not know")
-            self._looked.set()
-            self._stopping.wait(self._settings.alias_poll_seconds)
+        """Watch no more; see :meth:`Looker.stop`."""
+        self._looker.stop(timeout)
 
     def look(self) -> None:
         """Ask once which version is in production, and take it into service if it is another."""
@@ -154,12 +145,17 @@ class Watcher:
             logger.info("the registry is reachable again")
         view.reachable, view.unreachable_since, view.last_error = True, None, None
         view.checked_at = datetime.now(UTC)
+        self._metrics.set_reachable(True)
         view.production = production.version if production else None
-        if unloaded or production is None:
-            return
+        if not unloaded and production is not None:
+            self._follow(self._source, production)
+        if self._rollout is not None:
+            self._rollout.follow(self._source, None if unloaded else production)
+
+    def _follow(self, source: VersionSource, production: Any) -> None:
         if self._is_served(production.version) or self._is_refused(production.version):
             return
-        self._fetch(self._source, production)
+        self._fetch(source, production)
 
     def _is_served(self, version: str) -> bool:
         """Whether the wanted version answers already; refusals of others are then history."""
@@ -178,6 +174,7 @@ class Watcher:
             view.unreachable_since = datetime.now(UTC)
             logger.warning("the registry cannot be asked: %s", error)
         view.reachable, view.last_error = False, _reason(error)
+        self._metrics.set_reachable(False)
 
     def _fetch(self, source: VersionSource, production: Any) -> None:
         version = production.version

@@ -19,7 +19,7 @@ def main() -> int:
     """Serve until told to stop; gives the exit status."""
     try:
         settings = load_settings()
-        configure_logging(settings.log_level, settings.log_format)
+        configure_logging(settings.log_level, settings.log_format, "admin")
         apply_tool_environment(settings)
         logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of each request
     except AssayError as error:

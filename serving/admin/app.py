@@ -9,32 +9,44 @@ from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
+from starlette.routing import Route
 
 from config.errors import AssayError
 from config.settings import Settings
 from serving.admin.access import moment
 from serving.admin.errors import HANDLERS
 from serving.admin.experiment_live import FigureCache
+from serving.admin.figures import AdminFigures, metrics_page
 from serving.admin.headers import Guard
+from serving.admin.observed import Observed
 from serving.admin.parts import AdminParts
 from serving.admin.routes import NAVIGATION, all_routes
 from serving.admin.static import Static
+from serving.metrics import ServiceMetrics
+from serving.tracing import request_tracing
 from storage.accounts import create_first_admin
 
 _log = logging.getLogger(__name__)
+
+NAME = "admin"
 
 
 def admin_application(settings: Settings) -> Starlette:
     """The pages for these settings. Nothing is connected before the first request."""
     static = Static()
+    metrics, tracing = ServiceMetrics(NAME, settings.home), request_tracing(settings, NAME)
     app = Starlette(
-        routes=all_routes(static),
-        middleware=[Middleware(Guard, limit=settings.max_body_bytes)],
+        routes=[*all_routes(static), Route("/metrics", metrics_page)],
+        middleware=[
+            Middleware(Observed, metrics=metrics, tracing=tracing),
+            Middleware(Guard, limit=settings.max_body_bytes),
+        ],
         exception_handlers=HANDLERS,
         lifespan=_lifespan,
     )
     app.state.parts, app.state.static, app.state.nav = AdminParts(settings), static, NAVIGATION
     app.state.experiment_figures = FigureCache()
+    app.state.figures, app.state.tracing = AdminFigures(metrics, app.state.parts), tracing
     return app
 
 
@@ -46,6 +58,8 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
     finally:
         await run_in_threadpool(parts.close)
+        if app.state.tracing is not None:
+            await run_in_threadpool(app.state.tracing.stop)
 
 
 def _first_admin(parts: AdminParts) -> None:

@@ -65,7 +65,7 @@ def version(request: Request) -> Response:
     recorded = list_versions(found.engine, manifest.family, manifest.stage)
     same = [one for one in recorded if one.period == manifest.period]
     own = next((one for one in same if one.revision == manifest.revision), None)
-    erased = found.datasets.erased_names(manifest.family, manifest.stage)
+    erased = found.datasets.gone_names(manifest.family, manifest.stage)
     gone = manifest.name in erased
     before = None if gone else _before(found, manifest, same, erased)
     latest = max((one.revision for one in same), default=manifest.revision)
@@ -77,6 +77,7 @@ def version(request: Request) -> Response:
         manifest=manifest,
         name=exact(manifest) if manifest.revision < latest else manifest.name,
         gone=gone,
+        retired=gone and found.datasets.is_retired(manifest),
         instead=_instead(manifest, same, erased) if gone else None,
         recorded=own,
         revisions=sorted((one.revision for one in same), reverse=True),

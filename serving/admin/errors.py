@@ -30,6 +30,7 @@ STATUS: tuple[tuple[type[errors.AssayError], int], ...] = (
     (errors.VersionNotFound, 404),
     (errors.ModelNotFound, 404),
     (errors.VersionErased, 410),
+    (errors.VersionRetired, 410),
     (errors.ExperimentNotFound, 404),
     (errors.ExperimentConflict, 409),
     (errors.FlagConflict, 409),

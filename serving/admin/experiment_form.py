@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from starlette.datastructures import FormData
@@ -23,6 +24,12 @@ PARTS = {
     "reward": ("name", "kind", "low", "high", "missing", "window_hours"),
     "policy": ("kind", "posterior", "exploration", "explorer", "learning_rate"),
 }
+#: What a definition has as a number, and as true or false.
+NUMBERS = frozenset({
+    "minimum_effect", "planned_decisions", "low", "high", "window_hours", "exploration", "learning_rate",
+    "share", "limit",
+})  # fmt: skip
+BOXES = frozenset({"required"})
 PLAIN = ("id", "title", "control", "minimum_effect", "planned_decisions", "salt")
 _PLACES = re.compile(r"\b(variants|context|guardrails|reward|policy)(?:\[(\d+)\])?\.")
 _WORDS = {"variants": "variant", "context": "context field", "guardrails": "guard-rail"}
@@ -74,24 +81,24 @@ def sent(form: FormData) -> dict[str, Any]:
 
 
 def definition_of(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The definition that a form means; numbers stay text, the definition's own rules read them.
+    """The definition that a form means; what is no number stays text, the definition's own rules say so.
 
     Raises:
         InputError: the share of traffic or an attribute is malformed.
     """
-    made = {name: values[name] for name in PLAIN if values[name]}
+    made = _read({name: values[name] for name in PLAIN})
     made["sticky"] = bool(values["sticky"])
     if values["traffic"]:
         made["traffic"] = _percent(values["traffic"])
-    reward = {name: value for name, value in values["reward"].items() if value}
+    reward = _read(values["reward"])
     if reward.get("kind") == "binary":  # its bounds are given; the fields stay hidden
         reward = {name: value for name, value in reward.items() if name not in ("low", "high")}
-    policy = {name: value for name, value in values["policy"].items() if value}
+    policy = _read(values["policy"])
     if reward.get("kind") == "number" and policy.get("kind") == "thompson":
         policy["posterior"] = "normal"
     rows = {
         name: [
-            {column: row[column] for column in columns if row[column]}
+            _read({column: row[column] for column in columns})
             for row in values[name]
             if row[columns[0]] or (name == "guardrails" and row["limit"])
         ]
@@ -100,6 +107,22 @@ def definition_of(values: Mapping[str, Any]) -> dict[str, Any]:
     for variant in rows["variants"]:
         variant["attributes"] = _attributes(variant.get("attributes", ""), variant["name"])
     return {**made, "reward": reward, "policy": policy, **rows}
+
+
+def _read(values: Mapping[str, str]) -> dict[str, Any]:
+    """The fields that are filled in, those of numbers as numbers."""
+    return {
+        name: _number(text) if name in NUMBERS else True if name in BOXES else text
+        for name, text in values.items()
+        if text
+    }
+
+
+def _number(text: str) -> int | float | str:
+    for kind in (int, float):
+        with suppress(ValueError):
+            return kind(text)
+    return text
 
 
 def readable(error: InputError) -> InputError:

@@ -22,6 +22,7 @@ from serving.admin.parts import AdminParts, parts
 from storage.candidates import Filter, counts
 from storage.history import Promotion, list_promotions
 from storage.moderation_figures import waiting_decisions
+from storage.monitor import open_findings
 
 RUNS = 8
 
@@ -61,6 +62,7 @@ def home(request: Request) -> Response:
         "home.html",
         waiting=[_waiting(found.engine, family) for family in FAMILIES],
         moderation=waiting_decisions(found.engine),
+        findings=open_findings(found.engine),
         production=_production(found.engine, registry),
         runs=runs,
         problems=problems(registry, runs, store),

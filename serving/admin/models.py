@@ -13,6 +13,7 @@ from config.errors import AssayError, InputError
 from models.family import FAMILIES, Family, get_family
 from registry.lineage import previous_version
 from registry.records import ModelVersion
+from registry.rollouts import FAMILIES as ROLLOUT_FAMILIES
 from serving.admin.access import SAFE, moment, require
 from serving.admin.asking import ask, problems, together
 from serving.admin.errors import status_of
@@ -21,6 +22,7 @@ from serving.admin.pages import page, redirect
 from serving.admin.parts import parts
 from serving.admin.plots import picture_names, plot_response
 from storage.history import list_promotions
+from storage.rollouts import running_rollout
 
 MOST_COMPARED, LONGEST_REASON = 6, 1000
 
@@ -53,6 +55,8 @@ def family(request: Request) -> Response:
         production=next((one for one in versions if one.production), None),
         metrics=main_metrics(known, versions),
         history=list_promotions(found.engine, name),
+        rollout=running_rollout(found.engine, name),
+        can_try=name in ROLLOUT_FAMILIES,
         problems=problems(answer),
     )
 
@@ -69,6 +73,7 @@ def version(request: Request) -> Response:
         family=known,
         version=found,
         production=registry.production(found.family),
+        can_try=found.family in ROLLOUT_FAMILIES,
         pictures=picture_names(files.value or []),
         moves=[
             move

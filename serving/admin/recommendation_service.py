@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from config.context import passed_on
 from config.errors import AssayError
 from config.settings import Settings
 
@@ -63,7 +64,7 @@ def ask_for(settings: Settings, user_id: str) -> Recommendation:
             answer = client.post(
                 f"{url}/api/v1/recommend",
                 json={"user_id": user_id, "limit": LIMIT, "preview": True},
-                headers={"X-API-Key": key} if key else {},
+                headers={**({"X-API-Key": key} if key else {}), **passed_on()},
             )
     except httpx.HTTPError as error:
         raise AssayError(

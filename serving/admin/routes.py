@@ -21,7 +21,9 @@ from serving.admin import (
     moderation,
     moderation_content,
     moderation_media,
+    monitoring,
     recommendation,
+    rollouts,
     runs,
     verify,
 )
@@ -47,6 +49,7 @@ NAVIGATION = (
     Entry("Models", "/models"),
     Entry("Experiments", "/experiments"),
     Entry("Recommendation", "/recommendation"),
+    Entry("Monitoring", "/monitoring"),
     Entry("Runs", "/runs"),
     Entry("Accounts", "/accounts", "admin"),
 )
@@ -60,7 +63,9 @@ def all_routes(static: Static) -> list[Route]:
         *login.ROUTES,
         *home.ROUTES,
         *datasets.ROUTES,
+        *rollouts.ROUTES,
         *models.ROUTES,
+        *monitoring.ROUTES,
         *experiments.ROUTES,
         *recommendation.ROUTES,
         *runs.ROUTES,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import asdict
@@ -25,6 +24,7 @@ from serving.experiments.schema import ChangeRequest
 from serving.experiments.service import ExperimentService
 from serving.http import Request, Response
 from serving.problems import FieldError, Problem, invalid_fields
+from serving.threads import in_pool
 from serving.validation import BodyValidator, json_object
 from storage.experiments import ExperimentRecord
 
@@ -185,7 +185,7 @@ class DeskApi:
 async def _in_thread(work: Callable[[], T], threads: Executor | None = None) -> T:
     """The result; faults of the database and of what was sent as problems."""
     try:
-        return await asyncio.get_running_loop().run_in_executor(threads, work)
+        return await in_pool(threads, work)
     except ExperimentNotFound as error:
         raise Problem(404, error.message) from None
     except ExperimentConflict as error:
@@ -221,7 +221,10 @@ def _check_query(request: Request, known: tuple[str, ...]) -> None:
 
 
 def _flag(request: Request, name: str) -> bool:
-    word = (request.query(name) or "false").lower()
+    word = request.query(name)
+    if word is None:
+        return False
+    word = word.lower()
     if word not in ("true", "false"):
         raise invalid_fields([FieldError(name, f"{name} must be true or false.")])
     return word == "true"

@@ -48,6 +48,7 @@ def _change(action: str, summary: str, description: str, example: dict[str, Any]
         summary,
         description,
         request=ChangeRequest,
+        body=False,
         answer=ExperimentAnswer,
         examples={"by a person": example},
         parameters=(_ID,),
@@ -65,6 +66,7 @@ EXPERIMENT_OPERATIONS: tuple[Operation, ...] = (
         "Who is outside the experiment (traffic share, paused, concluded, database away) gets the control, or "
         "the winner, and the reason; nothing is logged then.",
         request=SelectRequest,
+        body=False,
         answer=Selection,
         examples={"a known subject": EXAMPLE_SELECT, "anybody": {}},
         answer_example=EXAMPLE_SELECTION,

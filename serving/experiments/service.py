@@ -63,7 +63,7 @@ class ExperimentService:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.settings = settings
-        self.figures = ExperimentFigures(metrics.registry)
+        self.figures = ExperimentFigures(metrics)
         self.uniform = uniform or random.Random(random.SystemRandom().getrandbits(256)).random
         self.engine: Engine = make_engine(settings, pool_size=POOL_SIZE, connect_seconds=CONNECT_SECONDS)
         self.snapshots = Snapshots(self.engine)

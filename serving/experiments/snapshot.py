@@ -7,7 +7,6 @@ that it is right however old the snapshot was; whether the experiment still runs
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from sqlalchemy import Engine
 from config.errors import AssayError, DatabaseError
 from models.experiments.definition import Definition, VariantCounts, parse_definition
 from models.experiments.policy import draw, probabilities, shares, uniform_of
+from serving.disk_copy import replace_file
 from storage.experiment_states import StateRow, bandit_model, states
 
 logger = logging.getLogger(__name__)
@@ -195,10 +195,7 @@ class Snapshots:
              "winner": live.winner}
             for live in self.current.values()
         ]  # fmt: skip
-        path.parent.mkdir(parents=True, exist_ok=True)
-        new = path.with_suffix(f".{os.getpid()}.new")
-        new.write_bytes(orjson.dumps(kept))
-        new.replace(path)
+        replace_file(path, orjson.dumps(kept))
 
     def load(self, path: Path) -> None:
         """Take what :meth:`save` kept, if that can be read. Counts are not kept: nothing is decided by them."""

@@ -28,7 +28,7 @@ def make() -> object:
     from serving.runtime import GC_THRESHOLD, configure_service_logging
 
     settings = load_settings()
-    configure_service_logging(settings)
+    configure_service_logging(settings, "gateway")
     warnings.filterwarnings("ignore", category=InsecureKeyLengthWarning)  # /health tells of it
     made = Gateway(settings)
     # What is loaded stays: out of the collector's sight. Requests leave no cycles: it need not look often.
@@ -42,7 +42,7 @@ def main() -> int:
     """Serve until told to stop; gives the exit status."""
     try:
         settings = load_settings()
-        configure_logging(settings.log_level, settings.log_format)
+        configure_logging(settings.log_level, settings.log_format, "gateway")
         apply_tool_environment(settings)
     except AssayError as error:
         sys.stderr.write(f"{error}\n")

@@ -30,7 +30,9 @@ from serving.gateway.viral_api import ViralApi
 from serving.http import Receive, Scope, Send
 from serving.metrics import ServiceMetrics
 from serving.security import ApiKey
+from serving.tracing import request_tracing
 
+NAME = "gateway"
 #: Threads that wait for Prefect.
 THREADS = 4
 JWKS_SECONDS = 2.0
@@ -41,8 +43,9 @@ class Gateway:
     """The gateway in one process, as an ASGI application. Nothing is connected before it is asked."""
 
     def __init__(self, settings: Settings) -> None:
-        self._metrics = ServiceMetrics("gateway")
-        figures = GatewayFigures(self._metrics.registry)
+        self._metrics = ServiceMetrics(NAME, settings.home)
+        self._tracing = request_tracing(settings, NAME)
+        figures = GatewayFigures(self._metrics)
         self.services = Services(settings, figures)
         self.cache = AnswerCache(settings, figures)
         self.limiter = RateLimiter(settings)
@@ -55,7 +58,7 @@ class Gateway:
             complaints.append(self._keys.complaints)
         common = CommonApi(self.services, self._metrics, gateway_openapi, complaints)
         routes = [*(guard.route(endpoint) for endpoint in self._endpoints(settings)), *common.routes()]
-        self.application = GatewayApplication(routes, ApiKey(settings), self._metrics)
+        self.application = GatewayApplication(routes, ApiKey(settings), self._metrics, self._tracing)
 
     def _endpoints(self, settings: Settings) -> list[Endpoint]:
         services, limit = self.services, settings.max_body_bytes
@@ -102,6 +105,8 @@ class Gateway:
         await self.cache.close()
         await self.limiter.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
+        if self._tracing is not None:
+            await asyncio.to_thread(self._tracing.stop)
 
 
 def warm_up() -> None:
@@ -109,6 +114,9 @@ def warm_up() -> None:
     import aiohttp  # noqa: F401
     import cashews  # noqa: F401
     import jwt  # noqa: F401
+    import limits.aio.storage
+    import limits.aio.strategies  # noqa: F401
+    import redis.asyncio  # noqa: F401
 
 
 def key_reader(source: str) -> Callable[[], Awaitable[bytes]]:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import hmac
-import secrets
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from config.log import request_id, set_request_id
+from config.context import request_id, set_request_id
 from config.settings import Settings
 from serving.application import Application, Handler, Route
 from serving.gateway.caller import BACKEND, USER, Caller
@@ -16,6 +14,7 @@ from serving.gateway.limits import RateLimiter, Standing
 from serving.gateway.tokens import Tokens
 from serving.http import Request, Response
 from serving.problems import Problem
+from serving.request_ids import new_request_id
 
 Answering = Callable[[Request, Caller], Awaitable[Response]]
 _HEADERS = "assay.headers"
@@ -115,8 +114,3 @@ class GatewayApplication(Application):
         response = await super()._answer(request, path, methods)
         headers = (*response.headers, *request.scope.get(_HEADERS, ()), (b"x-request-id", identity.encode()))
         return replace(response, headers=headers)
-
-
-def new_request_id() -> str:
-    """Sorts by time, and comes once."""
-    return f"{time.time_ns() // 1_000_000:012x}-{secrets.token_hex(8)}"

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from serving.fields import MAX_TEXT
 from serving.gateway.answers import HIT, MISS, as_json
 from serving.gateway.cache import AnswerCache, digest
 from serving.gateway.caller import ADMIN, Caller
@@ -23,13 +24,16 @@ MODERATION = "moderation"
 #: After this long the content service is asked again which versions it has.
 VERSIONS_SECONDS = 10.0
 _ADDRESSES = ("video_url", "image_url")
+#: What decides: of words, and of pictures.
+_TEXT_MODEL, _IMAGE_MODEL = _MODELS = ("moderation", "imagery")
 
 
 class ModerationApi:
     """Asks the content service; keeps decisions for a while.
 
     A decision is kept by everything that was asked, the content's id too, and by the versions in service: of a
-    new version, and after a load or an unload, it is asked anew.
+    new version, and after a load or an unload, it is asked anew. Kept is what these versions said, and nothing
+    of another: not of one that is only tried, nor of one that a replica has already, or still.
 
     Args:
         seconds: that a decision is kept.
@@ -48,7 +52,7 @@ class ModerationApi:
         self._moderation, self._analysis = (
             BodyValidator(shape, [*shape.__annotations__, *names]) for shape in shapes
         )
-        self._versions = ""
+        self._versions: dict[str, str | None] = {}
         self._looked_at = float("-inf")
         self._looking: asyncio.Task[None] | None = None
 
@@ -74,8 +78,11 @@ class ModerationApi:
             answer = await self._service.ask("POST", f"{API}/moderate", row)
         except Unavailable as error:
             raise error.problem() from None
-        body = orjson.dumps(_decided(answer.must_be_good().json(), unseen))
-        if key == await self._key(asked):  # nothing was loaded or unloaded meanwhile
+        decided = answer.must_be_good().json()
+        said = decided["versions"]
+        body = orjson.dumps(_decided(decided, unseen))
+        # the key is the same: nothing was loaded or unloaded meanwhile
+        if key == await self._key(asked) and all(said[name] == self._versions[name] for name in _asked_of(row)):
             await self._cache.put(key, body, self._seconds)
         return Response(body, headers=(MISS,))
 
@@ -113,21 +120,33 @@ class ModerationApi:
             if not self._versions:
                 await self._looking
         generation = await self._cache.generation(MODERATION)
-        return f"{MODERATION}:{generation}:{self._versions}:{digest(asked)}"
+        versions = "/".join(str(self._versions[name]) for name in _MODELS)
+        return f"{MODERATION}:{generation}:{versions}:{digest(asked)}"
 
     async def _look(self) -> None:
         self._looked_at = time.monotonic()
         said = await self._service.health()
         versions = said.get("model_versions") or {}
-        self._versions = f"{versions.get('moderation')}/{versions.get('imagery')}"
+        self._versions = {name: versions.get(name) for name in _MODELS}
 
 
 def _text(data: dict[str, Any]) -> str:
-    return "\n".join(part for part in (data.get("text"), data.get("description")) if part)
+    """The text, and the description as its end. Raises Problem 422: together they are too long."""
+    text = "\n".join(part for part in (data.get("text"), data.get("description")) if part)
+    if len(text) > MAX_TEXT:
+        sentence = f"content_data.text and content_data.description may have {MAX_TEXT} characters together."
+        raise invalid_fields([FieldError("content_data", sentence)])
+    return text
 
 
 def _unseen(data: dict[str, Any]) -> list[str]:
     return [name for name in _ADDRESSES if data.get(name)]
+
+
+def _asked_of(row: dict[str, Any]) -> list[str]:
+    """The families that a question is for."""
+    worded = any(row.get(name) for name in ("text", "title"))
+    return [*([_TEXT_MODEL] if worded else []), *([_IMAGE_MODEL] if row.get("images") else [])]
 
 
 def _question(asked: dict[str, Any], kind: str) -> dict[str, Any]:

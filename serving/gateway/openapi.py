@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from config.settings import Settings
+from serving import common_schema as common
 from serving import content_store_schema as stored
+from serving.ctr_schema import TrainingRun
 from serving.gateway import schema
 from serving.gateway.owned import PREFIX
 from serving.openapi import Operation, openapi_document
@@ -135,7 +137,7 @@ def _of_lists() -> list[tuple[Operation, str]]:
 
 def _of_contents() -> list[tuple[Operation, str]]:
     media: dict[str, Any] = {
-        "request": schema.MediaRequest, "answer": stored.JobAsked, "status": 202,
+        "request": schema.MediaRequest, "body": False, "answer": stored.JobAsked, "status": 202,
         "examples": {"in English": {"language": "en"}}, "parameters": (_CONTENT,),
         "faults": (*_POST, 404, 409),
     }  # fmt: skip
@@ -200,7 +202,8 @@ def _of_engine() -> list[tuple[Operation, str]]:
                 f"{prefix}/status", "get", "How everything stands", answer=schema.MlStatus, faults=(401, 429),
             ), ANYBODY),
             _for(Operation(
-                f"{prefix}/train", "post", "Ask for a retraining", request=schema.TrainRequest, status=202,
+                f"{prefix}/train", "post", "Ask for a retraining", request=schema.TrainRequest,
+                answer=TrainingRun, status=202,
                 examples={"the recommender": {"family": "recommendation"}}, faults=_POST,
             ), ADMINS),
             _for(Operation(
@@ -218,8 +221,14 @@ def _of_engine() -> list[tuple[Operation, str]]:
 
 
 _COMMON = (
-    Operation("/", "get", "What this is and where to go"),
-    Operation("/health", "get", "ok, degraded with the reasons, or unavailable", faults=(503,)),
+    Operation("/", "get", "What this is and where to go", answer=common.Info),
+    Operation(
+        "/health",
+        "get",
+        "ok, degraded with the reasons, or unavailable",
+        answer=common.GatewayHealth,
+        also={503: "No service answers."},
+    ),
     Operation(
         "/metrics", "get", "Prometheus figures", answer_type="text/plain", needs_key=True, faults=(401, 503)
     ),

@@ -24,7 +24,9 @@ class Query:
 
     def choice(self, name: str, among: Sequence[str], default: str) -> str:
         """One of a few words."""
-        value = self._request.query(name) or default
+        value = self._request.query(name)
+        if value is None:
+            return default
         if value not in among:
             self._fault(name, f"{name} must be one of {', '.join(among)}.")
         return value
@@ -38,7 +40,9 @@ class Query:
 
     def limit(self) -> int:
         """How many."""
-        text = self._request.query("limit") or str(DEFAULT_LIMIT)
+        text = self._request.query("limit")
+        if text is None:
+            return DEFAULT_LIMIT
         value = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else 0
         if not 1 <= value <= MAX_LIMIT:
             self._fault("limit", f"limit must be a whole number from 1 to {MAX_LIMIT}.")

@@ -72,6 +72,7 @@ class RecommendationApi:
             old = kept if kept is not None else await self._what_trended(user, kind, limit, exclude)
             if old is None:
                 raise error.problem() from None
+            self._service.stood_in("stale" if kept is not None else "trending")
             return _stale(old.body, error)
         found = answer.must_be_good().json()
         body = orjson.dumps(_listed(found, kind))
@@ -113,6 +114,7 @@ class RecommendationApi:
         except Unavailable as error:
             if kept is None:
                 raise error.problem() from None
+            self._service.stood_in("stale")
             return _stale(kept.body, error)
         found = answer.must_be_good().json()
         told = {

@@ -10,6 +10,7 @@ from typing_extensions import TypedDict
 from serving.content_fields import MAX_IMAGES, Image, Key, Kind, Language, Tags, Title
 from serving.content_store_schema import JobAnswer
 from serving.fields import STRICT, Count, Identifier, Moment, Seconds, Text, Word
+from serving.gateway.services import MODELS
 from serving.recommendation_schema import Explain, ItemKind
 
 MAX_LIMIT, DEFAULT_LIMIT, MAX_EXCLUDED = 50, 20, 1000
@@ -24,7 +25,9 @@ class ContentData(TypedDict):
 
     text: NotRequired[Text | None]
     title: NotRequired[Title | None]
-    description: NotRequired[Annotated[Text | None, Field(description="Counts as the end of the text.")]]
+    description: NotRequired[
+        Annotated[Text | None, Field(description="Counts as the end of the text; both have 20,000 characters.")]
+    ]
     tags: NotRequired[Tags | None]
     images: NotRequired[Annotated[list[Image] | None, Field(max_length=MAX_IMAGES)]]
     video_url: NotRequired[Url | None]
@@ -127,7 +130,9 @@ class AppealRequest(TypedDict):
 class TrainRequest(TypedDict):
     """Which family is to learn anew."""
 
-    family: NotRequired[Annotated[Word, Field(description="Default: recommendation.")]]
+    family: NotRequired[
+        Annotated[Word, Field(description="Default: recommendation.", json_schema_extra={"enum": [*MODELS]})]
+    ]
     force: NotRequired[Annotated[bool, Field(description="Promote what the gate would not pass.")]]
 
 

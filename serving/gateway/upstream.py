@@ -6,13 +6,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from config.log import request_id
+from config.context import passed_on
 from config.settings import Settings
 from serving.gateway.breaker import Breaker
 from serving.gateway.figures import GatewayFigures
@@ -117,6 +116,8 @@ class Service:
             self._headers["x-api-key"] = settings.ml_api_key.get_secret_value()
         self._session: ClientSession | None = None
         self.last_error: str | None = None
+        if figures is not None:
+            figures.stands(name, self.breaker.state)
 
     async def ask(
         self,
@@ -164,7 +165,14 @@ class Service:
         if answer.status in KEY_FAULTS:
             logger.error("%s refuses our key: ML_API_KEY must be the same for both", self.name)
             raise Unavailable(self.name, "it does not take the gateway's key")
+        if self._figures is not None:
+            self._figures.answered(self.name)
         return answer
+
+    def stood_in(self, by: str) -> None:
+        """Count an answer that something else gave in this service's place."""
+        if self._figures is not None:
+            self._figures.answered(self.name, by)
 
     async def health(self) -> dict[str, Any]:
         """What the service says of itself. Never raises; asked past the breaker, and it counts for nothing."""
@@ -209,11 +217,9 @@ class Service:
                 timeout=aiohttp.ClientTimeout(total=None),
                 headers=self._headers,
             )
-        identity = request_id()
-        more: Mapping[str, str] = {"x-request-id": identity} if identity else {}
         try:
             async with self._session.request(
-                method, self.url + path, data=data, headers=more, allow_redirects=False
+                method, self.url + path, data=data, headers=passed_on(), allow_redirects=False
             ) as answer:
                 body = await answer.read()
         except aiohttp.ClientError as error:

@@ -53,6 +53,7 @@ class ViralApi:
             answer = found.must_be_good().json()
         except Unavailable as error:
             unavailable.append(error.service)
+            self._service.stood_in("factors")
         at = engagement.get("taken_at") or datetime.now(UTC)
         return as_json(
             {

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,16 +23,19 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
-from config.settings import Settings
+from config.settings import Settings, load_settings
+from local.ports import free_port
 from models.face.evaluation import evaluate
 from models.face.predictor import load
-from models.family import Evaluation
+from models.family import Evaluation, get_family
 from models.images.crops import as_stream
 from registry.gate import Check, GateResult
 from registry.registry import Registry
 from tests.clicks_world import figures, parts, tiny_ctr_predictor
-from tests.conftest import free_port
+from tests.content_models import content_predictor, examples
 from tests.face_world import CLASSES, OPTIONS, face_rows, tiny_face_files
+from tests.imagery_world import OPTIONS as IMAGERY_OPTIONS
+from tests.imagery_world import imagery_rows, tiny_imagery_model
 from tests.recommendation_model_world import tiny_recommender, tiny_recommender_figures
 from tests.viral_world import roles, trained
 
@@ -251,24 +255,33 @@ class Platform:
 
     def promote(self) -> str:
         """Register a version and promote it."""
-        family = self.service.family
-        predictor, evaluation, rows = MODELS[family]()
-        version = self.registry.log_training(
-            family=family,
-            predictor=predictor,
-            evaluation=evaluation,
-            comparison=None,
-            dataset=f"{family}/full/2026-10",
-            dataset_sha256="a" * 64,
-            params={},
-            rows=rows,
-            key=f"serving-{next(_keys)}",
-        )
-        champion = self.registry.production(family)
-        passed = GateResult(True, (Check("test", True, "fine"),), champion.version if champion else None)
-        self.registry.record_gate(family, version.version, passed)
-        self.registry.promote(family, version.version, actor="test", reason="test", at=AT)
-        return version.version
+        return promote(self.registry, self.service.family)
+
+
+def register(registry: Registry, family: str) -> str:
+    """Register a version of the family, which the gate passed against the one in production."""
+    predictor, evaluation, rows = MODELS[family]()
+    version = registry.log_training(
+        family=family,
+        predictor=predictor,
+        evaluation=evaluation,
+        comparison=None,
+        dataset=f"{family}/full/2026-10",
+        dataset_sha256="a" * 64,
+        params={},
+        rows=rows,
+        key=f"serving-{next(_keys)}",
+    )
+    champion = registry.production(family)
+    passed = GateResult(True, (Check("test", True, "fine"),), champion.version if champion else None)
+    return registry.record_gate(family, version.version, passed).version
+
+
+def promote(registry: Registry, family: str) -> str:
+    """Register a version of the family and promote it."""
+    version = register(registry, family)
+    registry.promote(family, version, actor="test", reason="test", at=AT)
+    return version
 
 
 def viral_model() -> tuple[Any, Evaluation, dict[str, int]]:
@@ -294,7 +307,23 @@ def recommendation_model() -> tuple[Any, Evaluation, dict[str, int]]:
     return tiny_recommender(), tiny_recommender_figures(), dict.fromkeys(ROLES, 100)
 
 
+def text_model(name: str) -> tuple[Any, Evaluation, dict[str, int]]:
+    """The same of a family of texts: small, and real."""
+    family, test = get_family(name), examples(name, 60, seed=9)
+    found = family.evaluate(content_predictor(name), test, family.options(load_settings()), 7)
+    return content_predictor(name), found, dict.fromkeys(ROLES, 100)
+
+
+def imagery_model() -> tuple[Any, Evaluation, dict[str, int]]:
+    """The same of the family of pictures: tiny, and real."""
+    predictor, family = tiny_imagery_model(), get_family("imagery")
+    test = as_stream(imagery_rows(30, 3, split="test"))
+    return predictor, family.evaluate(predictor, test, IMAGERY_OPTIONS, 7), dict.fromkeys(ROLES, 100)
+
+
 MODELS = {
+    **{name: partial(text_model, name) for name in ("moderation", "sentiment", "topics", "entities")},
+    "imagery": imagery_model,
     "viral": viral_model,
     "ctr": ctr_model,
     "face": face_model,

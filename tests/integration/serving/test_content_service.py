@@ -12,12 +12,12 @@ import pytest
 from sqlalchemy import Engine, text
 
 from config.settings import Settings
+from local.ports import free_port
 from serving.disk_copy import DiskCopy
 from storage.contents import get_content
 from storage.media_jobs import get_job
 from storage.moderation import get_decision, queue
 from storage.text_corrections import store_correction
-from tests.conftest import free_port
 from tests.content_models import NEUTRAL, SPAM, content_files
 from tests.integration.serving.conftest import KEY_HEADER, Gate, ServiceProcess, eventually
 

@@ -450,8 +450,8 @@ def test_figures_tell_what_happened_by_experiment(world: World) -> None:
     world.select(subject_id="ann")
     world.select(subject_id="ann")
     text_ = world.metrics.render().decode()
-    assert 'assay_experiment_decisions_total{experiment="shop",status="recorded"} 1.0' in text_
-    assert 'assay_experiment_decisions_total{experiment="shop",status="repeated"} 1.0' in text_
+    assert 'assay_experiment_decisions_total{experiment="shop",service="ctr",status="recorded"} 1.0' in text_
+    assert 'assay_experiment_decisions_total{experiment="shop",service="ctr",status="repeated"} 1.0' in text_
     assert 'path="/experiments/{id}/select"' in text_
 
 

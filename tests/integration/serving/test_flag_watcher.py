@@ -14,12 +14,12 @@ from sqlalchemy import Engine
 from config.errors import DatabaseUnavailable
 from config.flags import FlagState
 from config.settings import Settings
+from local.ports import free_port
 from models.rollout import Flags
 from serving import flags
 from serving.flags import FlagWatcher
 from storage.database import make_engine
 from storage.flags import read_flags, set_flag
-from tests.conftest import free_port
 
 AT = datetime(2026, 11, 1, 9, tzinfo=UTC)
 ML = "mlRecommendations"

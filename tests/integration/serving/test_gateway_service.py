@@ -16,10 +16,10 @@ import pytest
 from sqlalchemy import Engine
 
 from config.settings import Settings
+from local.ports import free_port
 from serving.disk_copy import DiskCopy
 from serving.gateway.tokens import make_token
 from storage.contents import get_content
-from tests.conftest import free_port
 from tests.content_models import SPAM, content_files
 from tests.gateway_world import SECRET
 from tests.integration.serving.conftest import KEY, ROOT, ServiceProcess, eventually

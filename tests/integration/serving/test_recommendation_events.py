@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -151,8 +152,12 @@ def test_while_the_database_is_away_events_wait_and_come_later(engine: Engine, s
         inbox.shipper._tick()
         assert inbox.complaints() == ["events wait on disk: the database does not take them"]
         current[0] = engine
+        came_in = datetime.now(UTC)
         inbox.shipper.ship()
         assert count(engine) == (50, 50)
+        with engine.connect() as connection:
+            received = connection.execute(text("select min(received_at) from events")).scalar_one()
+        assert received >= came_in, "collection of a day that is over would have missed them"
     finally:
         inbox.stop()
 

@@ -9,8 +9,10 @@ import socket
 import time
 from pathlib import Path
 
+import pytest
 from sqlalchemy import Engine, text
 
+from chaos.clock import build, clock_environment, clock_file, compiler, set_clock
 from serving.viral_schema import EXAMPLE_VIDEO
 from tests.integration.serving.conftest import AT, KEY_HEADER, Load, Platform, eventually
 from tests.viral_world import trained
@@ -45,7 +47,7 @@ def test_every_endpoint_answers_from_the_promoted_version(platform: Platform, en
 
     eventually(lambda: len(recorded(engine)) == 3)
     metrics = service.client.get("/metrics", headers=KEY_HEADER).text
-    assert 'assay_recorded_rows_total{service="viral",state="shipped"} 3.0' in metrics
+    assert 'assay_recorded_rows_total{queue="predictions",service="viral",state="shipped"} 3.0' in metrics
     with engine.connect() as connection:
         row = connection.execute(
             text("select * from predictions where id = :id"),
@@ -164,7 +166,7 @@ def test_no_prediction_is_lost_while_the_database_is_away(platform: Platform, en
         platform.database_gate.open()
         time.sleep(0.5)
     assert answers.failures == []
-    assert 'assay_queue_rows{service="viral"} 0.0' not in waiting
+    assert 'assay_queue_rows{queue="predictions",service="viral"} 0.0' not in waiting
     eventually(lambda: recorded(engine) >= set(answers.ids), 20)
     assert recorded(engine) == set(answers.ids)
     eventually(lambda: service.health()["status"] == "ok")
@@ -202,11 +204,31 @@ def test_several_workers_share_the_port_the_figures_and_a_dead_ones_records(
         time.sleep(1.5)
     assert answers.failures == []
     metrics = service.client.get("/metrics", headers=KEY_HEADER).text
-    assert f'assay_recorded_rows_total{{service="viral",state="spooled"}} {float(len(answers.ids))}' in metrics
+    spooled = 'assay_recorded_rows_total{queue="predictions",service="viral",state="spooled"}'
+    assert f"{spooled} {float(len(answers.ids))}" in metrics
     os.kill(service.workers()[0], signal.SIGKILL)
     platform.database_gate.open()
     eventually(lambda: recorded(engine) == set(answers.ids), 20)
     eventually(lambda: len(service.workers()) == 2, 20)
+
+
+@pytest.mark.skipif(compiler() is None, reason="no C compiler")
+def test_a_dead_worker_is_started_again_though_the_clock_was_put_back(
+    platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = build(tmp_path)
+    assert library is not None
+    set_clock(tmp_path, "viral", 0)
+    for name, value in clock_environment(clock_file(tmp_path, "viral"), library).items():
+        monkeypatch.setenv(name, value)
+    service = platform.service
+    service.start(ready=False)
+    set_clock(tmp_path, "viral", -3600)
+    for _ in range(2):  # who goes by the clock on the wall still has one look to come
+        [worker] = service.workers()
+        os.kill(worker, signal.SIGKILL)
+        eventually(lambda gone=worker: service.workers() not in ([gone], []), 30)
+        eventually(lambda: service.client.get("/livez").status_code == 200, 30)
 
 
 def test_without_its_parent_no_worker_keeps_the_port(platform: Platform) -> None:

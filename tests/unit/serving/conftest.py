@@ -117,10 +117,13 @@ FAMILY = SimpleNamespace(
 
 @dataclass
 class RegistryDouble:
-    """The two calls that a service makes; ``versions`` by number, ``promoted`` the alias."""
+    """The two calls that a service makes; ``versions`` by number, ``promoted`` the alias, ``tags`` those of the
+    version in production.
+    """
 
     versions: dict[str, dict[str, bytes]] = field(default_factory=dict)
     promoted: str | None = None
+    tags: dict[str, str] = field(default_factory=dict)
     away: bool = False
     asked: int = 0
 
@@ -131,7 +134,8 @@ class RegistryDouble:
         if self.promoted is None:
             return None
         at = datetime(2026, 11, 1, tzinfo=UTC)
-        return ModelVersion(family, self.promoted, "run", at, {"macro_f1": 0.7}, "viral/full/2026-10")
+        dataset = "viral/full/2026-10"
+        return ModelVersion(family, self.promoted, "run", at, {"macro_f1": 0.7}, dataset, tags=dict(self.tags))
 
     def files(self, family: str, version: str) -> dict[str, bytes]:
         assert family in ("viral", "ctr", "face")
@@ -139,7 +143,7 @@ class RegistryDouble:
 
     def promote(self, version: str, model: bytes) -> None:
         self.versions[version] = {"model.txt": model}
-        self.promoted = version
+        self.promoted, self.tags = version, {}
 
 
 @dataclass
@@ -151,6 +155,7 @@ class Service:
     registry: RegistryDouble
     rows: dict[str, dict[str, Any]]
     database_away: threading.Event
+    unseen: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
         """One request, through ASGI."""
@@ -190,8 +195,21 @@ def make_service(
             rows.update({row["id"]: row for row in batch})
             return len(batch)
 
-        runtime = ServiceRuntime("viral", settings, registry=lambda: registry, database=lambda: insert)
-        made.append(Service(runtime, viral_application(runtime), registry, rows, away))
+        def insert_unseen(batch: list[dict[str, Any]]) -> int:
+            if away.is_set():
+                raise ConnectionError("the database is away")
+            unseen.update({row["id"]: row for row in batch})
+            return len(batch)
+
+        unseen: dict[str, dict[str, Any]] = {}
+        runtime = ServiceRuntime(
+            "viral",
+            settings,
+            registry=lambda: registry,
+            database=lambda: insert,
+            shadows=lambda: insert_unseen,
+        )
+        made.append(Service(runtime, viral_application(runtime), registry, rows, away, unseen))
         return made[-1]
 
     yield make

@@ -164,7 +164,7 @@ def test_while_the_database_is_away_outcomes_wait_on_disk_and_come_later(known: 
     assert many.status_code == 202
     assert [one["status"] for one in many.json()["results"]] == ["queued", "faulty"]
     text = known.ask("GET", "/metrics", headers={"x-api-key": "a key that is long enough"}).text
-    assert 'assay_queue_rows{service="ctr-outcomes"} 2.0' in text
+    assert 'assay_queue_rows{queue="outcomes",service="ctr"} 2.0' in text
     known.parts.inbox.spool.rotate()
     known.parts.inbox.shipper._tick()
     assert "outcomes wait on disk" in known.ask("GET", "/health").json()["detail"]

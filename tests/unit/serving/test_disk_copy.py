@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from config.errors import ModelInvalid, ModelNotFound
-from serving.disk_copy import DiskCopy
+from serving.disk_copy import DiskCopy, replace_file
 
 FILES = {"model.txt": b"trees", "model.json": b"{}"}
 
@@ -78,3 +78,18 @@ def test_workers_that_save_the_same_version_at_once_all_succeed(disk: DiskCopy) 
             done.result()
     assert disk.load().files == FILES
     assert {path.name for path in disk.folder.iterdir()} == {"1", "current"}
+
+
+def test_threads_that_replace_one_file_leave_it_whole_and_nothing_beside(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "kept.json"
+    whole = [bytes([number]) * 20_000 for number in range(4)]
+    replace_file(path, whole[0])
+
+    def write(data: bytes) -> None:
+        for _ in range(30):
+            replace_file(path, data)
+            assert path.read_bytes() in whole
+
+    with ThreadPoolExecutor(len(whole)) as pool:
+        list(pool.map(write, whole))
+    assert [one.name for one in path.parent.iterdir()] == ["kept.json"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import jsonschema
@@ -15,6 +17,7 @@ from demo.faces import jpeg
 from demo.photos import question
 from serving.face_app import face_openapi
 from serving.face_schema import EXAMPLE_ANSWER, EXAMPLE_REQUEST, MAX_IMAGES
+from serving.model_slot import ServedModel, ServedRollout
 
 KEY = {"x-api-key": "a key that is long enough"}
 PHOTO = question(7)[1]
@@ -191,3 +194,18 @@ def test_every_endpoint_of_its_own_wants_the_key_where_the_setting_says_so(
     document = face_openapi(service.runtime.settings)
     for path, method in (("/predict", "post"), ("/classes", "get")):
         assert document["paths"][path][method]["security"]
+
+
+def test_a_shadow_that_fails_on_a_photo_has_no_answer(face: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise ArithmeticError
+
+    tried = ServedModel(
+        SimpleNamespace(answer_photo=fail, classes=["a"]), "2", {}, "registry", datetime.now(UTC)
+    )
+    face.runtime.slot.rollout = ServedRollout(7, "face", "shadow", 1.0, "", tried)
+    offered: list[Any] = []
+    monkeypatch.setattr(face.runtime.shadow, "offer", lambda _rollout, _asked, ask, _size: offered.append(ask))
+    assert face.predict([PHOTO]).status_code == 200
+    with pytest.raises(RuntimeError):
+        offered[0]()

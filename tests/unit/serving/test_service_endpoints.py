@@ -110,13 +110,13 @@ def test_metrics_count_requests_predictions_and_the_queue(service: Any) -> None:
     text = service.ask("GET", "/metrics", headers=KEY).text
     assert 'assay_requests_total{path="/predict",service="viral",status="200"} 2.0' in text
     assert 'assay_requests_total{path="/predict",service="viral",status="422"} 1.0' in text
-    assert 'assay_predictions_total{answer="high",service="viral"} 1.0' in text
-    assert 'assay_queue_rows{service="viral"} 2.0' in text
+    assert 'assay_predictions_total{answer="high",family="viral",service="viral"} 1.0' in text
+    assert 'assay_queue_rows{queue="predictions",service="viral"} 2.0' in text
     service.runtime.recorder.spool.rotate()
     service.runtime.recorder.shipper.ship()
     text = service.ask("GET", "/metrics", headers=KEY).text
-    assert 'assay_recorded_rows_total{service="viral",state="shipped"} 2.0' in text
-    assert 'assay_queue_rows{service="viral"} 0.0' in text
+    assert 'assay_recorded_rows_total{queue="predictions",service="viral",state="shipped"} 2.0' in text
+    assert 'assay_queue_rows{queue="predictions",service="viral"} 0.0' in text
 
 
 @pytest.mark.parametrize(

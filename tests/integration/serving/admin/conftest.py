@@ -16,11 +16,12 @@ import pytest
 from sqlalchemy import Engine
 
 from config.settings import Settings
+from local.ports import free_port
 from storage.accounts import create_account, list_accounts
 from storage.database import make_engine
 from storage.datasets.manifest import Manifest
 from tests import admin_world
-from tests.conftest import TEMPLATE, PostgresServer, free_port
+from tests.conftest import TEMPLATE, PostgresServer
 from tests.verify_world import served
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -22,7 +22,7 @@ from registry.registry import Registry
 from storage.accounts import create_account
 from storage.database import make_engine
 from tests import admin_world
-from tests.browsing import WIDE, check_for_everybody, watched_page
+from tests.browsing import check_for_everybody, launch, new_context, watched_page
 from tests.conftest import TEMPLATE, PostgresServer
 from tests.verify_world import served, session_cookie
 from tests.viral_world import roles, trained
@@ -56,11 +56,7 @@ class House:
     cookies: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def context(self, role: str | None = None, **options: Any) -> BrowserContext:
-        made = self.browser.new_context(**{"viewport": WIDE, "reduced_motion": "reduce", **options})
-        made.set_default_timeout(15_000)
-        if role is not None:
-            made.add_cookies([{**self.cookies[role], "url": self.url}])
-        return made
+        return new_context(self.browser, self.url, self.cookies[role] if role else None, **options)
 
 
 @pytest.fixture(scope="module")
@@ -79,9 +75,7 @@ def house(postgres_server: PostgresServer, mlflow_url: str, prefect_url: str) ->
     _register(registry, mlflow_url)
     run = _deploy(prefect_url)
     with sync_playwright() as playwright, served(settings) as pages:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
-        )
+        browser = launch(playwright)
         made = House(pages.url, settings, engine, registry, browser, run)
         made.cookies |= {
             role: dict(session_cookie(engine, role, role)) for role in ("viewer", "verifier", "admin")

@@ -45,6 +45,10 @@ FOR = {
     "POST /experiments/{id}/conclude": "admin", "GET /recommendation": "viewer",
     "GET /recommendation/trending": "viewer", "GET /recommendation/user": "viewer",
     "GET /recommendation/flags/{name}": "admin", "POST /recommendation/flags/{name}": "admin",
+    "GET /models/{family}/rollout": "viewer", "POST /models/{family}/rollout/stop": "admin",
+    "GET /models/{family}/{version}/try": "admin", "POST /models/{family}/{version}/try": "admin",
+    "GET /monitoring": "viewer", "GET /monitoring/{family}": "viewer",
+    "GET /monitoring/{family}/reports/{day}": "viewer", "GET /monitoring/retention": "viewer",
     "GET /moderation": "viewer", "POST /moderation/review": "verifier", "GET /moderation/figures": "viewer",
     "GET /moderation/{decision:uuid}": "viewer", "GET /moderation/content/{content:path}": "viewer",
     "GET /moderation/picture/{decision:uuid}/{number:int}": "viewer",
@@ -55,7 +59,7 @@ EXAMPLES = {
     "family": "viral", "stage": "full", "period": "2026-10", "version": "1", "name": "nobody",
     "number:int": "1", "id:uuid": "6f2f3c1e-0000-4000-8000-000000000000", "deployment": "collect-daily",
     "candidate:int": "1", "id": "nobody", "decision:uuid": "6f2f3c1e-0000-4000-8000-000000000000",
-    "job:uuid": "6f2f3c1e-0000-4000-8000-000000000000", "content:path": "videos/1",
+    "job:uuid": "6f2f3c1e-0000-4000-8000-000000000000", "content:path": "videos/1", "day": "2026-11-20",
 }  # fmt: skip
 STRANGE = (
     "\0", "a\0b", "..", "a/../../b", "' or 1=1 --", "<script>alert(1)</script>", "?x=1#y", "0000-01", "9999-12",
@@ -64,7 +68,7 @@ STRANGE = (
 QUERY = (
     "next", "from", "month", "v", "deployment", "to", "after", "limit", "focus", "when", "day", "class",
     "reason", "user", "state", "least", "most", "size", "fragment", "window", "kind", "category", "language",
-    "region", "label", "decision", "appealed", "clear",
+    "region", "label", "decision", "appealed", "clear", "days",
 )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from sqlalchemy import Engine, text
 from config.settings import Settings
 from storage.database import make_engine, transaction
 from storage.moderation_trail import reviews_of
-from tests.browsing import PHONE, WIDE, check_for_everybody, violations, watched_page
+from tests.browsing import PHONE, check_for_everybody, launch, new_context, violations, watched_page
 from tests.conftest import TEMPLATE, PostgresServer
 from tests.integration.serving.admin.conftest import without_tools
 from tests.moderation_world import POST, VIDEO, fill
@@ -45,10 +45,7 @@ class House:
     cookies: dict[str, dict[str, str]]
 
     def context(self, role: str = "verifier", **options: Any) -> BrowserContext:
-        made = self.browser.new_context(**{"viewport": WIDE, "reduced_motion": "reduce", **options})
-        made.set_default_timeout(15_000)
-        made.add_cookies([{"url": self.url, **self.cookies[role]}])
-        return made
+        return new_context(self.browser, self.url, self.cookies[role], **options)
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +55,7 @@ def house(postgres_server: PostgresServer) -> Iterator[House]:
     settings = without_tools(postgres_server.settings("moderation_browser", home))
     engine = make_engine(settings)
     with sync_playwright() as playwright, served(settings) as pages:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
-        )
+        browser = launch(playwright)
         cookies = {role: dict(session_cookie(engine, role, role)) for role in ("viewer", "verifier")}
         yield House(pages.url, settings, engine, browser, cookies)
         browser.close()

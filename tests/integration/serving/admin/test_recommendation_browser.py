@@ -18,7 +18,7 @@ from config.flags import FlagState
 from storage.database import make_engine
 from storage.events import insert_events
 from storage.flags import changes, read_flags, set_flag
-from tests.browsing import WIDE, check_for_everybody, violations, watched_page
+from tests.browsing import check_for_everybody, launch, new_context, violations, watched_page
 from tests.conftest import TEMPLATE, PostgresServer
 from tests.integration.serving.admin.conftest import without_tools
 from tests.recommendation_service import stand_in
@@ -43,10 +43,7 @@ class House:
     cookies: dict[str, dict[str, str]]
 
     def context(self, role: str, **options: Any) -> BrowserContext:
-        made = self.browser.new_context(**{"viewport": WIDE, "reduced_motion": "reduce", **options})
-        made.set_default_timeout(15_000)
-        made.add_cookies([{"url": self.url, **self.cookies[role]}])
-        return made
+        return new_context(self.browser, self.url, self.cookies[role], **options)
 
 
 @pytest.fixture(scope="module")
@@ -59,9 +56,7 @@ def house(postgres_server: PostgresServer) -> Iterator[House]:
     with sync_playwright() as playwright, stand_in() as service:
         answering = settings.model_copy(update={"recommendation_port": service.port})
         with served(answering) as pages:
-            browser = playwright.chromium.launch(
-                executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
-            )
+            browser = launch(playwright)
             cookies = {role: dict(session_cookie(engine, role, role)) for role in ("viewer", "admin")}
             yield House(pages.url, engine, browser, cookies)
             browser.close()

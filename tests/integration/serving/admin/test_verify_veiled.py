@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +12,7 @@ from config.settings import Settings
 from storage.candidates import index_candidates
 from storage.moderation_images import store_image
 from storage.reviews import candidate_key
+from tests.browsing import launch
 from tests.verify_world import DAY, photo, photo_row, served, session_cookie
 
 FILTER = "(image) => getComputedStyle(image).filter"
@@ -28,9 +28,7 @@ def page(settings: Settings, engine: Engine) -> Iterator[Page]:
     index_candidates(engine, "imagery", DAY, f"imagery/candidates/{DAY}", rows)
     cookie = dict(session_cookie(engine, "ana", "verifier"))
     with sync_playwright() as playwright, served(settings) as pages:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
-        )
+        browser = launch(playwright)
         context = browser.new_context()
         context.add_cookies([{**cookie, "url": pages.url}])  # type: ignore[typeddict-item]
         made = context.new_page()

@@ -15,9 +15,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from config.settings import load_settings
+from local.ports import free_port
 from serving.admin.app import admin_application
 from serving.admin.headers import HEADERS, POLICY
-from tests.conftest import free_port
 
 HTML = {"accept": "text/html"}
 

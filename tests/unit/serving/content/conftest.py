@@ -19,9 +19,11 @@ from registry.records import ModelVersion
 from serving.application import Application
 from serving.content_app import ContentService, content_runtime
 from serving.many_runtime import ManyRuntime
+from storage.backlog import Waiting
 from storage.contents import PutContents, StoredContent, check_content
 from storage.media_jobs import StoredJob
 from tests.content_models import content_files
+from tests.imagery_world import tiny_imagery_files
 from tests.unit.serving.conftest import KEY, RegistryDouble, Service
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -29,9 +31,11 @@ NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 @dataclass
 class Versions:
-    """A registry in which each family has one version at most."""
+    """A registry in which each family has one version at most, and maybe another one that is tried."""
 
     files_of: dict[str, Mapping[str, bytes]] = field(default_factory=dict)
+    tried: dict[str, Mapping[str, bytes]] = field(default_factory=dict)
+    tags: dict[str, dict[str, str]] = field(default_factory=dict)
     away: bool = False
 
     def production(self, family: str) -> ModelVersion | None:
@@ -39,11 +43,12 @@ class Versions:
             raise RegistryUnavailable("MLflow is away.")
         if family not in self.files_of:
             return None
-        return ModelVersion(family, "3", "run", NOW, {}, f"{family}/full/2026-10")
+        tags = self.tags.get(family, {})
+        return ModelVersion(family, "3", "run", NOW, {}, f"{family}/full/2026-10", tags=tags)
 
     def files(self, family: str, version: str) -> Mapping[str, bytes]:
-        assert version == "3"
-        return self.files_of[family]
+        assert version in ("3", "4")
+        return self.files_of[family] if version == "3" else self.tried[family]
 
 
 @dataclass
@@ -80,6 +85,10 @@ class ContentsDouble:
 
     def take(self, rows: list[dict[str, Any]]) -> int:
         return len(self.put(rows, NOW).changed)
+
+    def waiting(self) -> list[Waiting]:
+        self._reach()
+        return [Waiting("contents", len(self.contents), NOW if self.contents else None)]
 
     def content(self, name: str) -> tuple[StoredContent, list[StoredJob]] | None:
         self._reach()
@@ -146,6 +155,8 @@ class ContentWorld(Service):
     versions: Versions = field(kw_only=True)
     parts: ContentService = field(kw_only=True)
     store: ContentsDouble = field(kw_only=True)
+    #: Answers, given and unseen ones, that reached "the database" to be compared.
+    compared: list[dict[str, Any]] = field(kw_only=True)
 
     def moderate(self, **content: Any) -> httpx.Response:
         return self.ask("POST", "/api/v1/moderate", json=content)
@@ -160,6 +171,11 @@ class ContentWorld(Service):
         return list(self.rows.values())
 
 
+def files_of(family: str) -> Mapping[str, bytes]:
+    """Files of a small real model."""
+    return tiny_imagery_files() if family == "imagery" else content_files(family)
+
+
 @pytest.fixture
 def make_content(service_settings: Settings) -> Iterator[Callable[..., ContentWorld]]:
     """Makes content services with versions of the families that are named in service."""
@@ -169,7 +185,7 @@ def make_content(service_settings: Settings) -> Iterator[Callable[..., ContentWo
         settings = service_settings.model_copy(update=changed)
         rows: dict[str, dict[str, Any]] = {}
         store = ContentsDouble()
-        versions = Versions({name: content_files(name) for name in families})
+        versions = Versions({name: files_of(name) for name in families})
 
         def insert(batch: list[dict[str, Any]]) -> int:
             if store.away:
@@ -177,7 +193,18 @@ def make_content(service_settings: Settings) -> Iterator[Callable[..., ContentWo
             rows.update({row["id"]: row for row in batch})
             return len(batch)
 
-        runtime = content_runtime(settings, registry=lambda: versions, database=lambda: insert)
+        unseen: list[dict[str, Any]] = []
+
+        def insert_unseen(batch: list[dict[str, Any]]) -> int:
+            unseen.extend(batch)
+            return len(batch)
+
+        runtime = content_runtime(
+            settings,
+            registry=lambda: versions,
+            database=lambda: insert,
+            shadows=lambda: insert_unseen,
+        )
         parts = ContentService(runtime, database=store, take=lambda: store.take)
         application: Application = parts.application()
         runtime.models.look()
@@ -191,6 +218,7 @@ def make_content(service_settings: Settings) -> Iterator[Callable[..., ContentWo
                 versions=versions,
                 parts=parts,
                 store=store,
+                compared=unseen,
             )
         )
         return made[-1]

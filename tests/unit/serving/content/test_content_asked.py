@@ -296,9 +296,9 @@ def test_health_names_the_families_that_have_no_model(content: ContentWorld) -> 
 def test_figures_are_by_family(content: ContentWorld) -> None:
     content.moderate(text=NEUTRAL)
     text = content.with_key("GET", "/metrics", None).text
-    assert 'assay_model_version{service="content-moderation"} 3.0' in text
-    assert 'assay_predictions_total{answer="approved",service="content"} 1.0' in text
-    assert 'assay_queue_rows{service="content-contents"} 0.0' in text
+    assert 'assay_model_version{family="moderation",service="content"} 3.0' in text
+    assert 'assay_predictions_total{answer="approved",family="moderation",service="content"} 1.0' in text
+    assert 'assay_queue_rows{queue="contents",service="content"} 0.0' in text
 
 
 def test_every_endpoint_is_in_the_document(content: ContentWorld) -> None:

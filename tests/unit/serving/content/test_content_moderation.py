@@ -14,7 +14,7 @@ import pytest
 
 from demo.content_pictures import draw
 from serving.content_schema import MAX_ITEMS
-from storage.moderation_images import read_image
+from storage.moderation_images import ModeratedImages
 from storage.moderation_rows import checked
 from storage.objects import open_store
 from tests.content_models import NEUTRAL, SPAM
@@ -73,7 +73,7 @@ def test_a_picture_without_a_version_is_for_a_person_and_kept_for_them(content: 
     assert (entry["index"], entry["scores"]) == (0, None)
     assert "no version" in entry["reason"]
     (row,) = content.shipped()
-    assert read_image(content.runtime.settings, row["images"][0]) == data
+    assert ModeratedImages(content.runtime.settings).get(row["images"][0]) == data
 
 
 def test_a_rejected_text_goes_before_a_picture_that_nobody_saw(content: ContentWorld) -> None:

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as some
 from jsonschema import Draft202012Validator
 
-from config.log import JsonFormatter, request_id
+from config.context import request_id
+from config.log import JsonFormatter
 from serving.gateway.viral_api import factors, score_of
 from tests.gateway_world import CONTENT, OTHER, World
 
@@ -22,6 +23,8 @@ VIRAL = {
     "content_data": {"title": "Amazing video", "duration": 120},
     "engagement_data": {"views": 1000, "likes": 100, "comments": 20, "shares": 50},
 }
+#: Each of its parts may be so long, and both together may not.
+TOO_LONG = {"text": "x" * 15_000, "description": "y" * 15_000}
 
 
 def document(world: World) -> dict[str, Any]:
@@ -109,7 +112,9 @@ def test_factors_are_finite_or_unknown(views: int, likes: int | None, hours: flo
         ("GET", "recommendations?limit=0", None, "limit"),
         ("GET", "recommendations?limit=51", None, "limit"),
         ("GET", "recommendations?limit=ten", None, "limit"),
+        ("GET", "recommendations?limit=", None, "limit"),
         ("GET", "recommendations?content_type=song", None, "content_type"),
+        ("GET", "recommendations?content_type=", None, "content_type"),
         ("GET", "recommendations?exclude=a", None, "exclude"),
         ("GET", "trending?time_window=2h", None, "time_window"),
         (
@@ -120,6 +125,8 @@ def test_factors_are_finite_or_unknown(views: int, likes: int | None, hours: flo
         ),
         ("POST", "moderate", {"content_id": "v", "content_data": {"txt": "x"}}, "content_data.txt"),
         ("POST", "moderate", {"content_id": "v", "content_data": {"video_url": "https://x"}}, "content_data"),
+        ("POST", "moderate", {"content_id": "v", "content_data": TOO_LONG}, "content_data"),
+        ("POST", "analyze", {"content_id": "v", "content_data": TOO_LONG}, "content_data"),
         ("POST", "content", {"content_id": "v", "content_type": "song"}, "content_type"),
         ("POST", "/ml/predict", {"pairs": []}, "pairs"),
         ("POST", "/ml/train", {"family": "gpt"}, "family"),

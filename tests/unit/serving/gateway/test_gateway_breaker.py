@@ -201,5 +201,5 @@ def test_figures_tell_of_services_and_of_the_cache(world: World) -> None:
     world.ask("GET", "trending", "user")
     assert world.ask("GET", "/metrics", "user").status_code == 401
     text = world.ask("GET", "/metrics", "key").text
-    assert 'assay_gateway_upstream_total{outcome="failed",service="viral"} 1.0' in text
-    assert 'assay_gateway_cache_total{kind="trending",outcome="hit"} 1.0' in text
+    assert 'assay_gateway_upstream_total{outcome="failed",service="gateway",upstream="viral"} 1.0' in text
+    assert 'assay_cache_lookups_total{cache="trending",outcome="hit",service="gateway"} 1.0' in text

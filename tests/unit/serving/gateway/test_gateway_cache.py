@@ -60,6 +60,35 @@ def test_a_new_version_answers_within_seconds(world: World, monkeypatch: pytest.
     assert "miss" in [moderate(world) for _ in range(3)]
 
 
+def answered_by(version: str) -> Any:
+    """A decision of another version of the text model than the service says is in production."""
+
+    def script(body: Any, query: dict[str, str]) -> tuple[int, Any]:
+        status, answer = moderated(body, query)
+        return status, {**answer, "versions": {**answer["versions"], "moderation": version}}
+
+    return script
+
+
+def test_what_a_version_said_that_is_tried_is_not_kept_as_productions(world: World) -> None:
+    """A canary, or a replica that has the next version already, or the one before still."""
+    world.scripts[("content", "POST", "/api/v1/moderate")] = answered_by("4")
+    assert [moderate(world) for _ in range(2)] == ["miss", "miss"]
+    world.scripts[("content", "POST", "/api/v1/moderate")] = moderated
+    assert [moderate(world) for _ in range(2)] == ["miss", "hit"]
+
+
+def test_a_model_that_was_not_asked_keeps_nothing_from_being_kept(world: World) -> None:
+    def words_alone(body: Any, query: dict[str, str]) -> tuple[int, Any]:
+        status, answer = moderated(body, query)
+        return status, {**answer, "versions": {"moderation": "3", "imagery": None}}
+
+    world.scripts[("content", "POST", "/api/v1/moderate")] = words_alone
+    assert [moderate(world) for _ in range(2)] == ["miss", "hit"]
+    pictured = {"content_data": {"text": "hello", "images": ["pictures/1.jpg"]}}
+    assert [moderate(world, **pictured) for _ in range(2)] == ["miss", "miss"]
+
+
 def test_nothing_is_kept_that_was_no_answer(world: World) -> None:
     world.scripts[("content", "POST", "/api/v1/moderate")] = always(422, problem(422, "no"))
     assert world.ask("POST", "moderate", json=BODY).status_code == 422

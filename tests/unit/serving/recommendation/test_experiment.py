@@ -168,7 +168,7 @@ def test_rewards_past_the_queue_are_lost_and_counted(tested: World, monkeypatch:
     for number in range(5):
         tested.ask("POST", "/api/v1/events", json=event(f"r{number}"))
     text = tested.ask("GET", "/metrics", headers={"x-api-key": "a key that is long enough"}).text
-    assert 'assay_recommendation_rewards_total{state="lost"} 3.0' in text
+    assert 'assay_recommendation_rewards_total{service="recommendation",state="lost"} 3.0' in text
 
 
 def test_what_is_never_recorded_is_let_go(tested: World, monkeypatch: pytest.MonkeyPatch) -> None:

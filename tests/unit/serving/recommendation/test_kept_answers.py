@@ -57,6 +57,21 @@ def test_an_act_drops_all_lists_of_the_user_and_of_nobody_else() -> None:
     assert with_cache(work) == [None, None, b"{}"]
 
 
+def test_who_is_only_given_what_is_kept_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many others asked meanwhile for the first time, an act drops their list."""
+    monkeypatch.setattr(recommendation_cache, "ENTRIES", 10)
+
+    async def work(cache: AnswerCache) -> Any:
+        await keep(cache, "u", "k")
+        for number in range(100):
+            await keep(cache, f"other-{number}", "k")
+            assert (await cache.get("u", "k")).body == b"{}"
+        cache.dropping("u")
+        return (await cache.get("u", "k")).body
+
+    assert with_cache(work) is None
+
+
 def test_what_was_computed_before_an_act_is_not_given_after_it() -> None:
     async def work(cache: AnswerCache) -> Any:
         before = await cache.get("u", "k")

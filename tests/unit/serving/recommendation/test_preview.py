@@ -46,7 +46,8 @@ def test_nothing_is_recorded_kept_or_counted_of_it(world: World) -> None:
     assert (first["cached"], second["cached"], after["cached"]) == (False, True, False)
     assert [row["id"] for row in world.shipped()] == [first["recommendation_id"]]
     text = world.ask("GET", "/metrics", headers=KEY_HEADER).text
-    assert 'assay_recommendation_lists_total{answered_by="model",cached="false"} 1.0' in text
+    lists = 'answered_by="model",fallback="false",family="recommendation",service="recommendation"'
+    assert f"assay_answers_total{{{lists}}} 2.0" in text
 
 
 @pytest.mark.parametrize("headers", [{}, {"x-api-key": "wrong"}])

@@ -376,5 +376,5 @@ def test_each_computed_list_is_recorded_under_its_id(world: World) -> None:
 def test_the_metrics_count_lists_by_who_made_them(world: World) -> None:
     world.recommend_each({"user_id": "u1"}, {"user_id": "u1"})
     text = world.ask("GET", "/metrics", headers={"x-api-key": "a key that is long enough"}).text
-    assert 'assay_recommendation_lists_total{answered_by="model",cached="false"} 1.0' in text
-    assert 'assay_recommendation_lists_total{answered_by="model",cached="true"} 1.0' in text
+    assert 'assay_cache_lookups_total{cache="lists",outcome="miss",service="recommendation"} 1.0' in text
+    assert 'assay_cache_lookups_total{cache="lists",outcome="hit",service="recommendation"} 1.0' in text
