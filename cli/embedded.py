@@ -20,7 +20,7 @@ def database_server(settings: Settings) -> Iterator[Settings]:
         return
     from local.plan_data import cluster
     from local.secrets import ensure_secrets, with_secrets
-    from tasks.backup import databases_of
+    from tasks.backup_databases import own_databases
 
     settings.home.mkdir(parents=True, exist_ok=True)
     (settings.home / "logs").mkdir(exist_ok=True)
@@ -29,7 +29,7 @@ def database_server(settings: Settings) -> Iterator[Settings]:
     server = cluster(whole)
     server.start()
     try:
-        server.ensure_databases(databases_of(whole).values())
+        server.ensure_databases(own_databases(whole).values())
         yield whole
     finally:
         server.stop()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from cli.output import NOT_WELL, err, print_fields, print_json, say
@@ -18,9 +18,17 @@ _CHATTER = ("Running 1 deployment pull", "Executing deployment step", "Deploymen
 
 
 def run_and_report(
-    settings: Settings, name: str, parameters: Mapping[str, Any], *, wait: bool, as_json: bool
+    settings: Settings,
+    name: str,
+    parameters: Mapping[str, Any],
+    *,
+    wait: bool,
+    as_json: bool,
+    well: Callable[[Mapping[str, Any]], bool] = lambda _: True,
 ) -> int:
-    """Run the deployment ``name`` for a person who looks on; the exit code."""
+    """Run the deployment ``name`` for a person who looks on; the exit code. ``well`` judges the figures of a
+    run that succeeded.
+    """
     from dataclasses import replace
 
     from tasks.flow_client import FlowClient
@@ -38,7 +46,7 @@ def run_and_report(
         print_json({**_plain(run), "summary": summary, "url": run_page(settings, run.id)})
     elif summary:
         print_fields(summary, title=run.name)
-    return NOT_WELL if run.ended and not run.succeeded else 0
+    return NOT_WELL if run.ended and not (run.succeeded and well(summary)) else 0
 
 
 def run_page(settings: Settings, run_id: str) -> str:

@@ -18,7 +18,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("cli.commands.doctor:doctor", "Check settings and machine, and say what to mend."),
     "backup": ("cli.commands.backup:backup", "Write everything to a folder or a bucket, what changed alone."),
     "restore": ("cli.commands.backup:restore", "Bring a backup into an empty place."),
+    "monitor": ("cli.commands.monitor:monitor", "What is wrong: services, data, drift, live accuracy."),
     "verify": ("cli.commands.verify:verify", "Read everything published, and name what is missing or altered."),
+    "retention": (
+        "cli.commands.retention:retention",
+        "Say what is old enough to go by the settings, and delete it.",
+    ),
     "import": ("cli.commands.importing:import_", "Load a CSV or Parquet file into the database."),
     "flows": ("cli.commands.flows:app", "List flows and run them, also for past days and months."),
     "datasets": ("cli.commands.datasets:app", "List, show and compare dataset versions; review candidates."),

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from config.settings import Settings
 from local.environment import PROJECT, part_environment
+from local.lost_runs import release_lost_runs
 from local.parts import EXTERNAL_SECONDS, Part
 from local.probes import answers_http, endpoint, worker_online
 from tasks.content_worker import alive_since
@@ -120,6 +121,8 @@ def worker_part(settings: Settings) -> Part:
     limit = str(max(2, os.cpu_count() or 2))
     # Prefect keeps a folder of a fixed name in the temporary folder, which another user may own
     extra = {"PREFECT_WORKER_QUERY_SECONDS": "1", "TMPDIR": str(settings.home / "tmp")}
+    if settings.log_format == "json":
+        extra["PREFECT_LOGGING_SETTINGS_PATH"] = str(PROJECT / "tasks" / "run_logging.yml")
     return Part(
         name="worker",
         title="Prefect worker",
@@ -141,8 +144,14 @@ def worker_part(settings: Settings) -> Part:
         environment=part_environment(settings, "worker", extra),
         needs=("migrate", "deploy"),
         probe=lambda since: worker_online(settings.prefect_url, pool, WORKER_NAME, since),
+        before=lambda: _release(settings),
         runs_jobs=True,
     )
+
+
+def _release(settings: Settings) -> None:
+    """Before a worker starts there is none: what an earlier one left in its hands is given back."""
+    release_lost_runs(settings)
 
 
 def content_worker_part(settings: Settings) -> Part:

@@ -89,7 +89,7 @@ def _namespace_works() -> bool:
 
 @dataclass(frozen=True)
 class Programs:
-    """The folder of ``initdb`` and ``postgres``, and their major version."""
+    """A folder of PostgreSQL's programs, and their major version."""
 
     folder: Path
     major: int = field(compare=False)
@@ -99,26 +99,32 @@ class Programs:
         return str(self.folder / name)
 
 
-def find_programs(asked: Path | None = None, major: int | None = None) -> Programs:
+#: Those of a server, and those of a client: a machine may have the latter alone.
+SERVER, CLIENT = ("initdb", "postgres"), ("pg_dump", "pg_restore")
+
+
+def find_programs(
+    asked: Path | None = None, major: int | None = None, *, needed: tuple[str, ...] = SERVER
+) -> Programs:
     """PostgreSQL's programs: in ``asked``, else the newest on the machine (of version ``major``, if given).
+
+    Args:
+        asked: the only folder to look in; None: the machine's.
+        major: of that version alone.
+        needed: what must be there: ``SERVER`` or ``CLIENT``.
 
     Raises:
         PlatformError: there are none, or none of that version.
     """
-    if asked is not None:
-        found = [asked.expanduser()] if (asked.expanduser() / "initdb").exists() else []
-    else:
-        on_path = shutil.which("initdb")
-        globbed = [path for pattern in VERSIONED for path in Path("/").glob(pattern.lstrip("/"))]
-        found = [Path(on_path).resolve().parent, *globbed] if on_path else globbed
-    candidates = [Programs(path, _major(path)) for path in dict.fromkeys(found) if (path / "postgres").exists()]
+    found = [asked.expanduser()] if asked is not None else _folders(needed[0])
+    candidates = [
+        Programs(folder, _major(folder / needed[0]))
+        for folder in dict.fromkeys(found)
+        if all((folder / name).exists() for name in needed)
+    ]
     if not candidates:
         where = f"in {asked}" if asked else "on this machine"
-        raise PlatformError(
-            f"PostgreSQL (initdb, postgres) was not found {where}.",
-            hint="Run `make system`, which installs it, or point POSTGRES_BIN at its programs, "
-            "or DB_HOST at a server of yours.",
-        )
+        raise PlatformError(f"PostgreSQL ({', '.join(needed)}) was not found {where}.", hint=_to_get(needed))
     fitting = [each for each in candidates if major in (None, each.major)]
     if not fitting:
         have = ", ".join(sorted({str(each.major) for each in candidates}))
@@ -129,10 +135,29 @@ def find_programs(asked: Path | None = None, major: int | None = None) -> Progra
     return max(fitting, key=lambda each: each.major)
 
 
-def _major(folder: Path) -> int:
-    answer = subprocess.run(
-        [str(folder / "postgres"), "--version"], capture_output=True, text=True, check=False
+def _folders(program: str) -> list[Path]:
+    """Where ``program`` may be with its siblings: where the one on the path really lies, where distributions
+    put versions, and where the path names it (Debian has a wrapper of each program there).
+    """
+    versions = [path for pattern in VERSIONED for path in Path("/").glob(pattern.lstrip("/"))]
+    on_path = shutil.which(program)
+    return [Path(on_path).resolve().parent, *versions, Path(on_path).parent] if on_path else versions
+
+
+def _to_get(needed: tuple[str, ...]) -> str:
+    if needed == CLIENT:
+        return (
+            "Install PostgreSQL's client programs (postgresql-client), of the server's version or newer,"
+            " or point POSTGRES_BIN at them."
+        )
+    return (
+        "Run `make system`, which installs it, or point POSTGRES_BIN at its programs, or DB_HOST at a server of"
+        " yours."
     )
+
+
+def _major(program: Path) -> int:
+    answer = subprocess.run([str(program), "--version"], capture_output=True, text=True, check=False)
     words = [word for word in answer.stdout.split() if word[:1].isdigit()]
     return int(words[0].split(".")[0]) if words else 0
 

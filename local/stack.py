@@ -76,8 +76,19 @@ def running_platform(settings: Settings, progress: Progress | None = None) -> It
         platform.stop()
 
 
-def start_detached(settings: Settings, progress: Progress | None = None) -> Platform:
+def start_detached(
+    settings: Settings,
+    progress: Progress | None = None,
+    program: str = "local.run",
+    seconds: float = START_SECONDS,
+) -> Platform:
     """Start a supervisor that outlives this process, and return once every part is ready.
+
+    Args:
+        settings: of the platform.
+        progress: told of the parts that are not ready yet.
+        program: the module that supervises.
+        seconds: it must be up within.
 
     Raises:
         PlatformError: one runs in that home already, or it cannot come up (nothing of it is left running).
@@ -90,7 +101,7 @@ def start_detached(settings: Settings, progress: Progress | None = None) -> Plat
     log = log_path(home, SUPERVISOR)
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "local.run"],
+            [sys.executable, "-m", program],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -99,7 +110,7 @@ def start_detached(settings: Settings, progress: Progress | None = None) -> Plat
             start_new_session=True,
         )
     try:
-        _await_ready(process, folder, log, progress)
+        _await_ready(process, folder, log, progress, seconds)
     except BaseException:
         if process.poll() is None:
             process.terminate()
@@ -147,10 +158,10 @@ def _supervisor_environment(settings: Settings) -> dict[str, str]:
 
 
 def _await_ready(
-    process: subprocess.Popen[bytes], folder: RunFolder, log: Path, progress: Progress | None
+    process: subprocess.Popen[bytes], folder: RunFolder, log: Path, progress: Progress | None, seconds: float
 ) -> None:
     me = identify(process.pid)
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         state = folder.read()
         if state is not None and me is not None and state.supervisor == me:
@@ -161,7 +172,7 @@ def _await_ready(
         if process.poll() is not None:
             raise _failure(folder.read(), me is not None and state is not None and state.supervisor == me, log)
         time.sleep(0.1)
-    raise PlatformError(f"The platform was not ready within {START_SECONDS:.0f} s.", hint=f"Its log is {log}.")
+    raise PlatformError(f"The platform was not ready within {seconds:.0f} s.", hint=f"Its log is {log}.")
 
 
 def _failure(state: PlatformState | None, its_own: bool, log: Path) -> PlatformError:

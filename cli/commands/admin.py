@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from cli.database import database
 from cli.output import print_json, print_table, say
-
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Name = Annotated[str, typer.Argument(help="Name to log in with, such as ada.")]
@@ -44,7 +40,7 @@ def create(
     if role is not None:
         check_role(role)
     password = _password(name, from_standard_input=password_stdin, generate=generate)
-    with _engine() as engine:
+    with database() as engine:
         role = role or ("verifier" if list_accounts(engine) else "admin")
         made = create_account(engine, name=name, role=role, password=password, at=datetime.now(UTC))
     say(f"{made.name} may log in as {made.role}.")
@@ -57,7 +53,7 @@ def list_(as_json: Json = False) -> None:
     """All accounts, with their roles and last logins."""
     from storage.accounts import list_accounts
 
-    with _engine() as engine:
+    with database() as engine:
         found = list_accounts(engine)
     if as_json:
         print_json(found)
@@ -76,7 +72,7 @@ def password(name: Name, password_stdin: FromStandardInput = False, generate: Ge
     """Give an account another password; its sessions end."""
     from storage.accounts import get_account, set_password
 
-    with _engine() as engine:
+    with database() as engine:
         get_account(engine, name)  # before anybody types a password
         chosen = _password(name, from_standard_input=password_stdin, generate=generate)
         set_password(engine, name, chosen)
@@ -92,7 +88,7 @@ def role(
     """Give an account another role."""
     from storage.accounts import set_role
 
-    with _engine() as engine:
+    with database() as engine:
         changed = set_role(engine, name, role)
     say(f"{changed.name} is now {changed.role}.")
 
@@ -112,7 +108,7 @@ def enable(name: Name) -> None:
 def _set_disabled(name: str, *, disabled: bool) -> None:
     from storage.accounts import set_disabled
 
-    with _engine() as engine:
+    with database() as engine:
         changed = set_disabled(engine, name, disabled)
     say(f"{changed.name} is {'disabled' if changed.disabled else 'enabled'}.")
 
@@ -153,15 +149,3 @@ def _asked_twice() -> str:
     if getpass("Again: ") != first:
         raise InputError("The two passwords differ.")
     return first
-
-
-@contextmanager
-def _engine() -> Iterator[Engine]:
-    from config.settings import load_settings
-    from storage.database import make_engine
-
-    engine = make_engine(load_settings(), pool_size=1)
-    try:
-        yield engine
-    finally:
-        engine.dispose()

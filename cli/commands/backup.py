@@ -22,75 +22,100 @@ def backup(
     place: Place,
     keep: Annotated[int | None, typer.Option(min=1, help="Remove all but this many backups after.")] = None,
     list_: Annotated[bool, typer.Option("--list", help="Only list the backups that are there.")] = False,
-    check: Annotated[bool, typer.Option("--check", help="Only read the latest backup, all of it.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Only read a backup, all of it.")] = False,
+    name: Annotated[str | None, typer.Option(help="With --check: which backup; without it the latest.")] = None,
     as_json: Json = False,
 ) -> None:
     """Write the databases and the artifacts to a folder or a bucket, consistent with one another.
 
     Only what changed since the last backup there is copied, and each blob is read again after it was written.
-    The platform may run. Secrets and the users' uploads are not in it.
+    The platform may run. Secrets and the users' uploads are not in it. The databases of MLflow and Prefect are
+    in it where they lie on the server of ours (DB_HOST); one that lies elsewhere is named.
     """
     from dataclasses import asdict
     from datetime import UTC, datetime
 
+    from config.errors import InputError
     from config.settings import load_settings
-    from tasks.backup import back_up, check_backup
+    from tasks.backup import back_up
 
+    if name is not None and not check:
+        raise InputError("--name says which backup to check.", hint="Add --check.")
     settings = load_settings()
     target = _folder(settings, place)
     if list_:
         _list(target, as_json=as_json)
         return
+    if check:
+        _check(target, name, as_json=as_json)
+        return
     with progress("Looking ...") as show:
-        if check:
-            found = check_backup(target, told=show)
-            size = human_bytes(sum(found.blobs.values()))
-            say(f"Backup {found.name} is whole: {len(found.blobs):,} blobs, {size}.")
-            return
         programs = _programs(settings)
-        report = back_up(settings, target, programs=programs, at=datetime.now(UTC), told=show)
-        gone, freed = target.prune(keep) if keep is not None else ([], 0)
+        report = back_up(settings, target, programs=programs, at=datetime.now(UTC), keep=keep, told=show)
     if as_json:
-        print_json({**asdict(report), "removed": gone, "freed": freed})
+        print_json(asdict(report))
         return
     say(
-        f"Backup {report.name}: {report.rows:,} rows of {len(report.databases)} databases and"
-        f" {report.objects:,} objects, {human_bytes(report.bytes)}; {human_bytes(report.written_bytes)} new."
+        f"Backup {report.name}: {report.rows:,} rows of {len(report.databases)} databases"
+        f" ({', '.join(report.databases)}) and {report.objects:,} objects, {human_bytes(report.bytes)};"
+        f" {human_bytes(report.written_bytes)} new."
     )
     if report.left_out:
         say(f"{len(report.left_out)} objects came or went meanwhile: the next backup has them.")
-    if gone:
-        say(f"Removed {', '.join(gone)}: {human_bytes(freed)}.")
+    if report.removed:
+        say(f"Removed {', '.join(report.removed)}: {human_bytes(report.freed)}.")
+    for sentence in report.databases_left_out.values():
+        say(f"Left out: {sentence}")
 
 
 def restore(
     place: Place,
     name: Annotated[str | None, typer.Option(help="Which backup; without it the latest.")] = None,
+    without: Annotated[
+        list[str] | None, typer.Option(help="Leave the database of mlflow or prefect out; may be repeated.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Bring a backup into an empty place: databases without tables, and an empty bucket. Then `assay up`.
 
-    Nothing is ever overwritten. Set ASSAY_HOME (or DB_NAME, ML_ARTIFACTS_BUCKET and the like) to the new place
-    first, and copy secrets.env there: forgotten people are known by JWT_SECRET.
+    All of the backup is read before anything is written. Nothing is ever overwritten. Set ASSAY_HOME (or
+    DB_NAME, ML_ARTIFACTS_BUCKET and the like) to the new place first, and copy secrets.env there: forgotten
+    people are known by JWT_SECRET.
     """
     from dataclasses import asdict
 
     from cli.embedded import database_server
     from config.settings import load_settings
-    from tasks.backup import databases_of
-    from tasks.backup import restore as bring_back
+    from tasks.backup_restore import restore as bring_back
 
     source = _folder(load_settings(), place, must_be=True)
     with progress("Looking ...") as show, database_server(load_settings()) as settings:
         report = bring_back(
-            settings, source, name, programs=_programs(settings), databases=databases_of(settings), told=show
+            settings, source, name, programs=_programs(settings), without=without or (), told=show
         )
     if as_json:
         print_json(asdict(report))
         return
     rows = sum(report.rows.values())
-    say(f"Restored backup {report.name}: {rows:,} rows and {report.objects:,} objects.")
+    say(
+        f"Restored backup {report.name}: {rows:,} rows of {len(report.rows)} databases"
+        f" ({', '.join(report.rows)}) and {report.objects:,} objects."
+    )
+    for sentence in report.left_out.values():
+        say(f"Left out: {sentence}")
     say("Next: `assay up`, then `assay verify`.")
+
+
+def _check(target: BackupFolder, name: str | None, *, as_json: bool) -> None:
+    from tasks.backup import check_backup
+
+    with progress("Looking ...") as show:
+        found = check_backup(target, name, told=show)
+    blobs, size = len(found.blobs), sum(found.blobs.values())
+    if as_json:
+        print_json({"backup": found.name, "blobs": blobs, "bytes": size})
+        return
+    say(f"Backup {found.name} is whole: {blobs:,} blobs, {human_bytes(size)}.")
 
 
 def _list(target: BackupFolder, *, as_json: bool) -> None:
@@ -101,6 +126,7 @@ def _list(target: BackupFolder, *, as_json: bool) -> None:
             {
                 "backup": name,
                 "at": one.at,
+                "databases": [each.role for each in one.databases],
                 "rows": sum(sum(each.rows.values()) for each in one.databases),
                 "objects": len(one.objects),
                 "bytes": sum(one.blobs.values()),
@@ -109,8 +135,10 @@ def _list(target: BackupFolder, *, as_json: bool) -> None:
     if as_json:
         print_json(rows)
         return
-    shown = [{**row, "size": human_bytes(row["bytes"])} for row in rows]
-    print_table(shown, ["backup", "rows", "objects", "size"], empty="There is no backup there.")
+    shown = [
+        {**row, "size": human_bytes(row["bytes"]), "databases": ", ".join(row["databases"])} for row in rows
+    ]
+    print_table(shown, ["backup", "databases", "rows", "objects", "size"], empty="There is no backup there.")
 
 
 def _folder(settings: Settings, place: str, *, must_be: bool = False) -> BackupFolder:
@@ -137,6 +165,6 @@ def _folder(settings: Settings, place: str, *, must_be: bool = False) -> BackupF
 
 
 def _programs(settings: Settings) -> Path:
-    from local.postgres_host import find_programs
+    from local.postgres_host import CLIENT, find_programs
 
-    return find_programs(settings.postgres_bin).folder
+    return find_programs(settings.postgres_bin, needed=CLIENT).folder

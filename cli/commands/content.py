@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from cli.database import database
 from cli.output import print_fields, print_json, print_table, say
-
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="Id of the content.")]
@@ -54,7 +50,7 @@ def add(
         "id": name, "kind": kind.value, "creator_id": creator, "title": title, "text": text,
         "tags": tag or None, "video": video, "images": image or None, "created_at": now,
     }  # fmt: skip
-    with _engine() as engine:
+    with database() as engine:
         put_contents(engine, [row], now)
     say(f"{name} is there; `assay content show {name}` tells what is said of it.")
 
@@ -68,7 +64,7 @@ def show(name: Id, as_json: Json = False) -> None:
     from storage.moderation import history
     from storage.moderation_trail import deliveries_of
 
-    with _engine() as engine:
+    with database() as engine:
         found = get_content(engine, name)
         if found is None:
             raise InputError(f"There is no content '{name}'.", hint="A person may have been forgotten.")
@@ -100,15 +96,3 @@ def _fields(found: Any) -> dict[str, Any]:
         "language": said.get("language"), "tags": said.get("tags"), "names": names or None,
         "analyzed": found.analyzed_at, "last error": found.error,
     }  # fmt: skip
-
-
-@contextmanager
-def _engine() -> Iterator[Engine]:
-    from config.settings import load_settings
-    from storage.database import make_engine
-
-    engine = make_engine(load_settings(), pool_size=1)
-    try:
-        yield engine
-    finally:
-        engine.dispose()

@@ -42,9 +42,9 @@ def list_versions(
     if stage is not None:
         check_stage(family or "any", stage)
     repository = _repository()
-    erased = repository.erased_names(family, stage)
+    erased, retired = repository.erased_names(family, stage), repository.retired_names(family, stage)
     rows = [
-        {**_summary(manifest), "erased": manifest.name in erased}
+        {**_summary(manifest), "erased": manifest.name in erased, "retired": manifest.name in retired}
         for manifest in repository.list(family=family, stage=stage)
     ]
     if as_json:
@@ -53,6 +53,8 @@ def list_versions(
     shown = [
         {**row, "size": human_bytes(row["size"]), "classes": "erased: see the next revision"}
         if row["erased"]
+        else {**row, "size": human_bytes(row["size"]), "classes": "deleted by retention"}
+        if row["retired"]
         else {**row, "size": human_bytes(row["size"])}
         for row in rows
     ]
@@ -67,7 +69,11 @@ def show(name: Name, as_json: Json = False) -> None:
     """One version: schema, parts, classes, split, and what it was built from."""
     repository = _repository()
     manifest = repository.find(name)
-    details = {**_details(manifest), "erased": repository.is_erased(manifest)}
+    details = {
+        **_details(manifest),
+        "erased": repository.is_erased(manifest),
+        "retired": repository.is_retired(manifest),
+    }
     if as_json:
         print_json(details)
         return

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from cli.actor import actor
+from cli.database import database
 from cli.output import print_json, print_table, say
-
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -27,7 +23,7 @@ def list_(as_json: Json = False) -> None:
     from config.flags import FLAGS
     from storage.flags import read_flags
 
-    with _engine() as engine:
+    with database() as engine:
         found = read_flags(engine)
     if as_json:
         print_json(list(found.values()))
@@ -68,7 +64,7 @@ def set_(
     known_flag(name)
     if on is None and rollout is None:
         raise InputError("Say what to change.", hint="Give --on or --off, or --rollout with a percentage.")
-    with _engine() as engine:
+    with database() as engine:
         before = read_flags(engine)[name]
         after = set_flag(
             engine, name,
@@ -81,7 +77,8 @@ def set_(
         return
     say(f"{name} is {after.state.words}; it was {before.state.words}.")
     if not after.enabled and rollout is not None:
-        say(f"Its roll-out of {after.rollout} % counts when it is switched on: `assay flags set {name} --on`.")
+        how = f"`assay flags set {name} --on --reason WHY`"
+        say(f"Its roll-out of {after.rollout} % counts when it is switched on: {how}.")
 
 
 @app.command()
@@ -93,7 +90,7 @@ def history(
     """Who changed what, when and why; the newest first."""
     from storage.flags import changes
 
-    with _engine() as engine:
+    with database() as engine:
         found = changes(engine, name, limit)
     if as_json:
         print_json(found)
@@ -109,15 +106,3 @@ def history(
         rows, ["at", "flag", "was", "is", "by", "reason"], drop_when_narrow=("was",),
         empty="No flag has been changed yet: each is at its default.",
     )  # fmt: skip
-
-
-@contextmanager
-def _engine() -> Iterator[Engine]:
-    from config.settings import load_settings
-    from storage.database import make_engine
-
-    engine = make_engine(load_settings(), pool_size=1)
-    try:
-        yield engine
-    finally:
-        engine.dispose()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.actor import actor
+from cli.commands.rollouts import add_to
 from cli.output import print_fields, print_json, print_table, say
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def list_versions(
     from models.family import FAMILIES, get_family
 
     rows = []
-    with _registry() as registry:
+    with open_registry() as registry:
         for name in [get_family(family).name] if family else FAMILIES:
             metric = get_family(name).primary_metric[0]
             rows += [
@@ -55,7 +56,7 @@ def list_versions(
 @app.command()
 def show(family: Family, version: Version, as_json: Json = False) -> None:
     """One version: figures, data, code, and what the gate said."""
-    with _registry() as registry:
+    with open_registry() as registry:
         found = registry.version(family, version).as_dict()
     if as_json:
         print_json(found)
@@ -72,7 +73,7 @@ def history(family: Family, as_json: Json = False) -> None:
     """Every promotion and rollback: who, when, from which version to which, and why."""
     from models.family import get_family
 
-    with _registry() as registry:
+    with open_registry() as registry:
         moves = registry.history(get_family(family).name)
     if as_json:
         print_json(moves)
@@ -94,7 +95,7 @@ def history(family: Family, as_json: Json = False) -> None:
 @app.command()
 def compare(family: Family, a: Version, b: Version, as_json: Json = False) -> None:
     """Two versions' figures side by side."""
-    with _registry() as registry:
+    with open_registry() as registry:
         found = registry.compare(family, a, b)
     if as_json:
         print_json(found)
@@ -116,7 +117,7 @@ def promote(
     """Put a version into production, after loading it and asking it a real question."""
     from datetime import UTC, datetime
 
-    with _registry() as registry:
+    with open_registry() as registry:
         move = registry.promote(
             family, version, actor=actor(), reason=reason, force=force, at=datetime.now(UTC)
         )
@@ -133,13 +134,14 @@ def rollback(
     """Go back to an earlier version."""
     from datetime import UTC, datetime
 
-    with _registry() as registry:
+    with open_registry() as registry:
         move = registry.rollback(family, actor=actor(), reason=reason, to=to, at=datetime.now(UTC))
     _report(move, as_json)
 
 
 @contextmanager
-def _registry() -> Iterator[Registry]:
+def open_registry() -> Iterator[Registry]:
+    """The registry with its database, by the settings as they are now."""
     from config.settings import apply_tool_environment, load_settings
     from registry.registry import Registry
     from storage.database import make_engine
@@ -161,3 +163,6 @@ def _report(move: Promotion, as_json: bool) -> None:
         return
     came_from = f" (before: {move.from_version})" if move.from_version else ""
     say(f"Version {move.to_version} of {move.family} is in production{came_from}.")
+
+
+add_to(app)

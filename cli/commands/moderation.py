@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import typer
 
 from cli.actor import actor
+from cli.database import database
 from cli.output import print_fields, print_json, print_table, say
-
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Name = Annotated[UUID, typer.Argument(metavar="DECISION", help="Id of a decision, as `queue` shows it.")]
@@ -41,7 +37,7 @@ def queue(
     """What waits for a person: appeals first, then what is most uncertain."""
     from storage.moderation import queue as read_queue
 
-    with _engine() as engine:
+    with database() as engine:
         rows = read_queue(
             engine, limit=limit, kinds=tuple(kind or ()), labels=tuple(label or ()),
             decisions=tuple(decision or ()), appealed=appealed,
@@ -82,7 +78,7 @@ def show(name: Name, as_json: Json = False) -> None:
     from storage.moderation import get_decision
     from storage.moderation_trail import appeals_of, reviews_of
 
-    with _engine() as engine:
+    with database() as engine:
         found = get_decision(engine, name)
         if found is None:
             raise InputError(f"There is no decision {name}.", hint="`assay moderation queue` lists some.")
@@ -126,7 +122,7 @@ def review(
         raise InputError(f"'{min(unknown)}' is none of the labels: {', '.join(LABELS)}.")
     if approve == bool(labels):
         raise InputError("Say what to do.", hint="Give --approve, or --reject with a label.")
-    with _engine() as engine:
+    with database() as engine:
         for name in names:
             store_review(
                 engine, name, decision="approved" if approve else "rejected", labels=labels, note=note,
@@ -146,18 +142,6 @@ def appeal(
 
     from storage.moderation import appeal as store_appeal
 
-    with _engine() as engine:
+    with database() as engine:
         store_appeal(engine, name, appellant_id=by, text=text, at=datetime.now(UTC))
     say("Noted: a person looks at it again.")
-
-
-@contextmanager
-def _engine() -> Iterator[Engine]:
-    from config.settings import load_settings
-    from storage.database import make_engine
-
-    engine = make_engine(load_settings(), pool_size=1)
-    try:
-        yield engine
-    finally:
-        engine.dispose()

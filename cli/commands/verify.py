@@ -35,7 +35,8 @@ def verify(
         print_json(found)
     else:
         read = f"{found.versions:,} dataset versions ({found.parts:,} parts, {human_bytes(found.bytes)})"
-        erased = f", {found.erased:,} of them erased" if found.erased else ""
+        gone = [(found.erased, "erased"), (found.retired, "deleted by retention")]
+        erased = "".join(f", {count:,} of them {how}" for count, how in gone if count)
         also = f" and {found.models:,} models" if models else ""
         if found.faults:
             rows = [

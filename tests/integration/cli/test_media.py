@@ -15,7 +15,7 @@ from cli.main import app
 from config.errors import AssayError, InputError
 from config.settings import Settings
 from demo.content_pictures import film
-from storage.media_jobs import claim_job, fail_job, finish, jobs_of
+from storage.media_jobs import fail_job, finish, hand_out, jobs_of, take_job
 from storage.objects import open_store
 
 
@@ -52,7 +52,8 @@ def test_of_a_key_the_work_is_asked_for_and_waited_for(
     open_store(settings, settings.media_bucket).put("films/a.mp4", b"film")
 
     def work(_seconds: float) -> None:
-        job = claim_job(engine, at=datetime.now(UTC))
+        (handed,) = hand_out(engine, limit=1, at=datetime.now(UTC))
+        job = take_job(engine, handed.id, at=datetime.now(UTC))
         assert job is not None
         if works:
             finish(engine, job, {"objects": {"1-1x1.jpg": "media/1-1x1.jpg"}}, datetime.now(UTC))

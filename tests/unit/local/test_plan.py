@@ -84,3 +84,10 @@ def test_a_plan_that_could_not_come_up_is_refused(parts: tuple[Part, ...], compl
 
 def test_the_worker_keeps_its_temporary_files_in_the_home_apart_from_other_users(tmp_path: Path) -> None:
     assert parts_of(tmp_path)["worker"].environment["TMPDIR"] == str(tmp_path / "tmp")
+
+
+def test_flow_runs_log_as_json_where_everything_does(tmp_path: Path) -> None:
+    name = "PREFECT_LOGGING_SETTINGS_PATH"
+    assert name not in parts_of(tmp_path)["worker"].environment
+    path = parts_of(tmp_path, log_format="json")["worker"].environment[name]
+    assert Path(path).is_file()

@@ -10,13 +10,13 @@ import pytest
 
 from config.errors import PlatformError
 from local.postgres import PostgresCluster
-from local.postgres_host import Account, find_programs, require_free_port
+from local.postgres_host import CLIENT, SERVER, Account, find_programs, require_free_port
 
 
-def fake_programs(folder: Path, version: str) -> Path:
+def fake_programs(folder: Path, version: str, names: tuple[str, ...] = SERVER) -> Path:
     folder.mkdir(parents=True)
-    for name in ("initdb", "postgres"):
-        (folder / name).write_text(f"#!/bin/sh\necho 'postgres (PostgreSQL) {version} (Debian)'\n")
+    for name in names:
+        (folder / name).write_text(f"#!/bin/sh\necho '{name} (PostgreSQL) {version} (Debian)'\n")
         (folder / name).chmod(0o755)
     return folder
 
@@ -30,6 +30,38 @@ def test_the_programs_of_the_setting_are_taken(tmp_path: Path) -> None:
 def test_programs_that_are_not_there_are_answered_with_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(PlatformError, match="make system"):
         find_programs(tmp_path)
+
+
+def test_a_machine_with_the_client_alone_can_dump_and_cannot_serve(tmp_path: Path) -> None:
+    asked = fake_programs(tmp_path / "bin", "17.2", CLIENT)
+    assert find_programs(asked, needed=CLIENT).major == 17
+    with pytest.raises(PlatformError, match=r"\(initdb, postgres\) was not found in"):
+        find_programs(asked)
+
+
+def test_a_machine_without_the_client_is_told_what_to_install(tmp_path: Path) -> None:
+    asked = fake_programs(tmp_path / "bin", "17.2", SERVER)
+    with pytest.raises(PlatformError, match=r"\(pg_dump, pg_restore\) was not found .*postgresql-client"):
+        find_programs(asked, needed=CLIENT)
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_programs_are_found_by_the_path_also_where_it_has_one_wrapper_for_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrapped: bool
+) -> None:
+    folder = tmp_path / "bin"
+    if (
+        wrapped
+    ):  # as on Debian: each name is a link to a program of another name, in a folder without the others
+        wrapper = fake_programs(tmp_path / "share", "17.2", ("pg_wrapper",)) / "pg_wrapper"
+        folder.mkdir()
+        for name in CLIENT:
+            (folder / name).symlink_to(wrapper)
+    else:
+        fake_programs(folder, "17.2", CLIENT)
+    monkeypatch.setenv("PATH", str(folder), prepend=":")
+    monkeypatch.setattr("local.postgres_host.VERSIONED", ())
+    assert find_programs(needed=CLIENT).folder == folder
 
 
 def test_a_data_folder_of_another_major_version_is_named(tmp_path: Path) -> None:
