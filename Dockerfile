@@ -1,5 +1,5 @@
 # One image for every Python part: flows, Prefect, MLflow, services. docker-compose.yml says which command runs.
-FROM python:3.11.14-slim-bookworm AS build
+FROM python:3.11.14-slim-trixie AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /opt/assay
 WORKDIR /app
@@ -8,10 +8,11 @@ COPY pyproject.toml requirements.lock ./
 RUN python -c "import tomllib; print('\n'.join(tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies']))" > /tmp/runtime.txt \
  && /opt/assay/bin/pip install -r /tmp/runtime.txt setuptools -c requirements.lock
 
-FROM python:3.11.14-slim-bookworm
-# LightGBM's OpenMP runtime is the one library that the slim image lacks.
+FROM python:3.11.14-slim-trixie
+# What the slim image lacks: LightGBM's OpenMP runtime, and pg_dump and pg_restore for `assay backup`. They must be
+# of the server's major version or newer; Debian 13 has that of the compose file.
 RUN apt-get update \
- && apt-get install -y --no-install-recommends libgomp1 \
+ && apt-get install -y --no-install-recommends libgomp1 postgresql-client-17 \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --uid 10001 --create-home --shell /usr/sbin/nologin assay \
  && install -d -o assay -g assay /app /data /data/assay
