@@ -34,6 +34,7 @@ BENCHMARKS = {
     "face_storage": "versions of the face family",
     "face_serving": "the face service over HTTP",
     "content_serving": "the content service over HTTP",
+    "tracing": "what traces cost a request",
     "gateway": "the gateway over HTTP: what it adds, and answers that it keeps",
     "trending": "what trends: a tick over 10 M events, and directions on real trends",
     "recommendation": "the recommendation family: lists on real interactions beside other recommenders",
@@ -41,10 +42,14 @@ BENCHMARKS = {
     "recommendation_serving": "the recommendation service over HTTP, uncached and cached",
     "events": "events over HTTP, from the request to the table",
     "media": "thumbnails beside decoding alone, and basic captions",
+    "retention": "a month of events dropped beside deleted, and old predictions",
     "verify": "the verify page with 100,000 candidates",
     "experiment_serving": "the experiments of the CTR service over HTTP, each decision on record",
     "moderation": "text moderation: real data as it is and disguised, beside a plain model, and speed",
     "analysis": "the analysis of texts: trained parts and languages on real data, and speed",
+    "scale": "each job at three sizes: what grows with what",
+    "scale_flows": "the other flows at three sizes: monitor, retention, backup, lists ahead, texts, photos",
+    "monitor": "the monitor: drift on real data, changes found, and false alarms on quiet days",
     "experiments": "experiments: choices, off-policy estimates, and past tests run again",
 }
 HERE = Path(__file__).parent

@@ -22,19 +22,11 @@ import httpx
 import numpy as np
 import pyarrow as pa
 
-from benchmarks.serving_bench import (
-    CLIENTS,
-    ROUNDS,
-    free_port,
-    interleaved,
-    load,
-    process,
-    row,
-    service_environment,
-)
+from benchmarks.serving_bench import CLIENTS, ROUNDS, interleaved, load, process, row, service_environment
 from config.settings import load_settings
 from demo import content_world as world
 from demo.content_world import Labelled
+from local.ports import free_port
 from models.family import get_family
 
 ONE, MANY, ANALYZE = "/api/v1/moderate", "/api/v1/moderate/batch", "/api/v1/analyze/batch"

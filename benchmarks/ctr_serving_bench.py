@@ -20,18 +20,10 @@ from typing import Any
 
 import httpx
 
-from benchmarks.serving_bench import (
-    CLIENTS,
-    ROUNDS,
-    free_port,
-    interleaved,
-    load,
-    process,
-    row,
-    service_environment,
-)
+from benchmarks.serving_bench import CLIENTS, ROUNDS, interleaved, load, process, row, service_environment
 from config.settings import load_settings
 from demo.ctr_world import make_ctr_world
+from local.ports import free_port
 from models.ctr import FAMILY
 
 PATH = "/predict/ctr"

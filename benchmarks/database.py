@@ -10,8 +10,8 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from benchmarks.serving_bench import free_port
 from config.settings import Settings, load_settings
+from local.ports import free_port
 from local.postgres import PostgresCluster
 from storage.database import make_engine, migrate
 

@@ -20,8 +20,9 @@ from typing import Any
 from sqlalchemy import Engine, text
 
 from benchmarks.database import bench_database, database_environment
-from benchmarks.serving_bench import ROOT, free_port, process, row, service_environment
+from benchmarks.serving_bench import ROOT, process, row, service_environment
 from config.settings import Settings
+from local.ports import free_port
 
 CLIENTS, SECONDS, ROUNDS = 8, 5, 3
 BATCHES = (100, 10)

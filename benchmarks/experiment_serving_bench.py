@@ -21,8 +21,9 @@ import httpx
 from sqlalchemy import Engine, text
 
 from benchmarks.database import bench_database, database_environment
-from benchmarks.serving_bench import free_port, interleaved, load, process, row, service_environment
+from benchmarks.serving_bench import interleaved, load, process, row, service_environment
 from config.settings import Settings
+from local.ports import free_port
 from models.experiments.definition import parse_definition
 from storage.experiments import change_state, create
 

@@ -25,7 +25,8 @@ import httpx
 import psutil
 
 from benchmarks.face_model import SIDE, photos, sample_model
-from benchmarks.serving_bench import ROOT, free_port, load, process, row, service_environment
+from benchmarks.serving_bench import ROOT, load, process, row, service_environment
+from local.ports import free_port
 from serving.disk_copy import DiskCopy
 
 CLIENTS = (1, 8)

@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from benchmarks.serving_bench import QUESTION, ROOT, free_port, process, row, service_environment
+from benchmarks.serving_bench import QUESTION, ROOT, process, row, service_environment
 from benchmarks.viral_model import sample_model
+from local.ports import free_port
 
 ROUNDS, SECONDS = 5, 2.0
 SECRET = "a secret of at least thirty-two characters, for benchmarks"  # noqa: S105

@@ -10,7 +10,6 @@ import asyncio
 import os
 import shutil
 import signal
-import socket
 import statistics
 import tempfile
 import time
@@ -24,22 +23,12 @@ from config.settings import Settings, load_settings
 from local.console import Console
 from local.parts import Part
 from local.plan import plan
+from local.ports import own_ports
 from local.secrets import with_secrets
 from local.stack import running_platform
 from local.supervisor import Supervisor
 
 ROUNDS = 3
-PORTS = tuple(name for name in Settings.model_fields if name.endswith("_port"))
-
-
-def _settings(home: Path) -> Settings:
-    sockets = [socket.socket() for _ in PORTS]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = {name: one.getsockname()[1] for name, one in zip(PORTS, sockets, strict=True)}
-    for one in sockets:
-        one.close()
-    return load_settings(assay_home=home, **ports)
 
 
 def _start(settings: Settings) -> tuple[float, float, float]:
@@ -87,7 +76,7 @@ def run() -> list[dict[str, Any]]:
     folder = Path(tempfile.mkdtemp(prefix="assay-bench-"))
     folder.chmod(0o755)  # PostgreSQL's account must be able to enter
     try:
-        settings = _settings(folder / "home")
+        settings = load_settings(assay_home=folder / "home", **own_ports())
         cold, _, _ = _start(settings)
         settings = with_secrets(settings)
         warm, chained, stops, memory = [], [], [], 0.0

@@ -23,8 +23,9 @@ import pyarrow as pa
 
 from benchmarks.database import bench_database, database_environment
 from benchmarks.recommendation_people import as_examples, gowalla_lists, moment
-from benchmarks.serving_bench import CLIENTS, ROOT, ROUNDS, free_port, process, row, service_environment
+from benchmarks.serving_bench import CLIENTS, ROOT, ROUNDS, process, row, service_environment
 from config.settings import Settings
+from local.ports import free_port
 
 PATH = "/api/v1/recommend"
 #: As many factors as implicit fits unless it is told otherwise.

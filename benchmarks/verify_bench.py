@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -28,6 +27,7 @@ from sqlalchemy import Engine, text
 from benchmarks.database import bench_database
 from config.settings import Settings
 from demo.faces import draw_face, make_person
+from local.ports import free_port
 from storage.accounts import create_account
 from storage.admin_sessions import open_session
 from storage.candidates import Filter, IndexRow, counts, index_candidates, page
@@ -73,7 +73,7 @@ addEventListener('DOMContentLoaded', () => {
 
 
 def run() -> list[dict[str, Any]]:
-    with bench_database(admin_port=_free_port()) as (engine, settings, _):
+    with bench_database(admin_port=free_port()) as (engine, settings, _):
         fill(settings, engine)
         return [*in_the_browser(settings, engine), *queries(engine)]
 
@@ -267,9 +267,3 @@ def _p95(values: list[float]) -> float:
 def _figure(name: str, ours: float, other: float | None, note: str) -> dict[str, Any]:
     ratio = None if other is None else other / ours
     return {"figure": name, "ours": ours, "other": other, "ratio": ratio, "unit": "ms", "note": note}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
