@@ -15,6 +15,7 @@ from demo.content_world import ContentSize
 from demo.ctr_story import ask_ctr, import_clicks, retrain_ctr, run_experiment
 from demo.ctr_world import CtrSize
 from demo.face_story import ask_face, import_photos, retrain_face, verify
+from demo.monitor_story import DRIFT_DAYS, find_the_drift, learned_from, watch_quiet_weeks
 from demo.photos import PhotoSize
 from demo.progress import Steps
 from demo.recommendation_story import (
@@ -24,7 +25,7 @@ from demo.recommendation_story import (
     retrain_recommendation,
     roll_out,
 )
-from demo.story import QUESTION, ask, build, import_world, retrain, start
+from demo.story import QUESTION, ask, build, import_world, months_of, retrain, start
 from demo.tour import print_tour
 from demo.world import WorldSize
 
@@ -32,9 +33,10 @@ from demo.world import WorldSize
 def main() -> int:
     """Run the demo; 0 when all of it worked."""
     console = Console()
-    as_of, size, photos, clicks = datetime.now(UTC).date(), WorldSize(), PhotoSize(), CtrSize()
+    as_of, size = datetime.now(UTC).date(), WorldSize(drift_days=DRIFT_DAYS)
+    photos, clicks = PhotoSize(), CtrSize()
     console.print("[bold]Assay[/bold]: from collected predictions to a served production version\n")
-    steps = Steps(console, 25)
+    steps = Steps(console, 27)
     try:
         with steps.step("Start the platform") as progress:
             settings = start(load_settings(), progress)
@@ -55,7 +57,8 @@ def main() -> int:
         with steps.step("Build the monthly dataset versions") as progress:
             versions = build(settings, as_of, size.days, progress)
         with steps.step("Retrain viral, and promote it if it is better") as progress:
-            version = retrain(settings, progress)
+            month = learned_from(as_of, months_of(as_of, size.days))
+            version = retrain(settings, progress, dataset=f"viral/full/{month}")
         with steps.step("Retrain ctr, and promote it if it is better") as progress:
             ctr = retrain_ctr(settings, progress)
         with steps.step("Retrain recommendation, and promote it if it is better") as progress:
@@ -93,6 +96,10 @@ def main() -> int:
             make_thumbnails(settings, progress)
         with steps.step("Ask the gateway for everything else") as progress:
             ask_gateway(settings, feed.user, progress)
+        with steps.step("Let the monitor look at viral's quiet weeks") as progress:
+            watch_quiet_weeks(settings, as_of, version, progress)
+        with steps.step("Let it look at the last week, when newcomers arrived") as progress:
+            find_the_drift(settings, progress)
     except AssayError as error:
         console.print(f"[red]{error}[/red]")
         return 2

@@ -63,12 +63,14 @@ def import_content(settings: Settings, as_of: date, size: ContentSize, progress:
 
 
 def collect_content(settings: Settings, as_of: date, progress: Progress) -> None:
-    """Collect the month that was over last, which the labels are of; pictures have a gold set alone."""
-    month, days = world.last_month(as_of)
-    span = {"date": month.isoformat(), "until": (month + timedelta(days=days - 1)).isoformat()}
+    """Collect from the month that was over last, which the labels are of, to yesterday; pictures have a gold
+    set alone.
+    """
+    month, _ = world.last_month(as_of)
+    span = {"date": month.isoformat(), "until": (as_of - timedelta(days=1)).isoformat()}
     asked = {**span, "families": list(TEXTS)}
     found = run_flow(settings, "collect-daily", asked, on_log=lambda line: progress.say(line.message))
-    progress.done(f"{found['examples']:,} labelled texts of {days} days")
+    progress.done(f"{found['examples']:,} labelled texts of {found['days']} days")
 
 
 def collect_all(settings: Settings, as_of: date, size: WorldSize, progress: Progress) -> None:

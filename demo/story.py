@@ -6,6 +6,7 @@ Every step may be done again: it finds what is there already and comes to the sa
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -112,9 +113,12 @@ def retrain(
     family: str = "viral",
     metric: str = "macro_f1",
     held_out: str = "rows it never saw",
+    dataset: str | None = None,
 ) -> str:
-    """Train a challenger of ``family``; the version that is in production afterwards."""
-    result = run_flow(settings, f"retrain-{family}", {}, on_log=lambda line: progress.say(line.message))
+    """Train a challenger of ``family`` on ``dataset`` (the latest); the version in production afterwards."""
+    parameters = {"dataset": dataset} if dataset else {}
+    told: Callable[[Any], None] = lambda line: progress.say(line.message)  # noqa: E731
+    result = run_flow(settings, f"retrain-{family}", parameters, on_log=told)
     outcome = "promoted" if result["promoted"] else "not promoted"
     progress.done(
         f"version {result['version']} {outcome}: {metric.replace('_', ' ')} {result[f'metrics.{metric}']:.2f} "

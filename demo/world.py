@@ -17,6 +17,8 @@ from demo.texts import CATEGORIES, COUNTRIES, LANGUAGES, titles
 
 #: A video is looked at once a day for this many days.
 OBSERVED_DAYS = 13
+#: Of the drift: how many newcomers there are, and which share of the videos is theirs.
+NEWCOMERS, THEIR_SHARE = 200, 0.7
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class WorldSize:
     creators: int = 300
     videos_a_day: int = 36
     days: int = 92
+    #: From so many days before the end on, most videos are long ones by newcomers: a drift. 0: never.
+    drift_days: int = 0
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,14 @@ class _Videos:
     save_rate: np.ndarray
 
 
-def _videos(size: WorldSize, followers: np.ndarray, rng: np.random.Generator) -> _Videos:
+def _of_newcomers(size: WorldSize, published: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    late = published >= size.days - size.drift_days
+    return np.asarray(late & (rng.random(len(published)) < THEIR_SHARE))
+
+
+def _videos(
+    size: WorldSize, followers: np.ndarray, rng: np.random.Generator, drift: np.random.Generator
+) -> _Videos:
     count = size.videos_a_day * size.days
     creator = rng.integers(size.creators, size=count)
     home = rng.integers(len(CATEGORIES), size=size.creators)
@@ -59,6 +70,8 @@ def _videos(size: WorldSize, followers: np.ndarray, rng: np.random.Generator) ->
     # people post in the afternoon and evening
     hour = np.clip(rng.normal(17, 4.5, count), 0, 23.9)
     published = np.repeat(np.arange(size.days), size.videos_a_day) + hour / 24
+    theirs = _of_newcomers(size, published, drift)
+    creator = np.where(theirs, size.creators + drift.integers(NEWCOMERS, size=count), creator)
     quality = rng.normal(0, 1, count)
     contagion = rng.normal(0, 1, count)
     prime = ((hour >= 17) & (hour <= 21)).astype(float)
@@ -75,9 +88,11 @@ def _videos(size: WorldSize, followers: np.ndarray, rng: np.random.Generator) ->
     return _Videos(
         creator=creator,
         category=category,
-        language=rng.integers(len(LANGUAGES), size=size.creators)[creator],
+        language=np.append(
+            rng.integers(len(LANGUAGES), size=size.creators), drift.integers(len(LANGUAGES), size=NEWCOMERS)
+        )[creator],
         published=published,
-        duration=np.round(np.exp(rng.normal(3.3, 0.6, count)), 1),
+        duration=np.round(np.exp(rng.normal(3.3, 0.6, count)) * np.where(theirs, 5, 1), 1),
         has_music=rng.random(count) < 0.7,
         original_sound=rng.random(count) < 0.35,
         sound_uses=np.round(np.exp(rng.normal(6, 2.2, count) + 0.4 * contagion)).astype(np.int64),
@@ -107,7 +122,7 @@ def make_world(as_of: date, seed: int = 7, size: WorldSize | None = None) -> pa.
     Args:
         as_of: the first day that is not in the world (UTC).
         seed: the same seed and date give the same table, byte for byte.
-        size: how many creators, videos and days.
+        size: how many creators, videos and days, and whether there is a drift at the end.
 
     Returns:
         One row a snapshot in the canonical columns of the viral family, ordered by time. A few rows are
@@ -115,9 +130,11 @@ def make_world(as_of: date, seed: int = 7, size: WorldSize | None = None) -> pa.
     """
     size = size or WorldSize()
     rng = np.random.default_rng(seed)
+    # of its own, so that a world without a drift is what it always was
+    drift = np.random.default_rng([seed, size.drift_days])
     start = datetime.combine(as_of - timedelta(days=size.days), time(), tzinfo=UTC)
-    followers = np.exp(rng.normal(10.4, 1.5, size.creators))
-    videos = _videos(size, followers, rng)
+    followers = np.exp(np.append(rng.normal(10.4, 1.5, size.creators), drift.normal(7.2, 1.0, NEWCOMERS)))
+    videos = _videos(size, followers, rng, drift)
 
     index = np.repeat(np.arange(len(videos.creator)), OBSERVED_DAYS)
     first_look = rng.uniform(0.1, 0.9, len(videos.creator))

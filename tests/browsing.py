@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import BrowserContext, Page, ViewportSize
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, ViewportSize
 
 WIDE = ViewportSize(width=1280, height=900)
 PHONE = ViewportSize(width=360, height=740)
 _WIDTHS = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+
+
+def launch(playwright: Playwright) -> Browser:
+    """A browser without a window."""
+    return playwright.chromium.launch(
+        executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
+    )
+
+
+def new_context(browser: Browser, url: str, cookie: Mapping[str, Any] | None, **options: Any) -> BrowserContext:
+    """Somebody at ``url`` with that cookie of a session, on a wide screen unless ``options`` say otherwise."""
+    made = browser.new_context(**{"viewport": WIDE, "reduced_motion": "reduce", **options})
+    made.set_default_timeout(15_000)
+    if cookie is not None:
+        made.add_cookies([{**cookie, "url": url}])  # type: ignore[typeddict-item]
+    return made
 
 
 @contextmanager

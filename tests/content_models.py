@@ -14,8 +14,13 @@ from demo import content_world as world
 from demo.content_world import Labelled
 from models.family import get_family
 
-ROWS = {"moderation": 300, "sentiment": 150}
-MAKERS = {"moderation": world.moderated, "sentiment": world.sentiments}
+ROWS = {"moderation": 300, "sentiment": 150, "topics": 150, "entities": 60}
+MAKERS = {
+    "moderation": world.moderated,
+    "sentiment": world.sentiments,
+    "topics": world.topics,
+    "entities": world.names,
+}
 SPAM = "W1N a fr33 ph0ne now! Click http://win.example/42"
 NEUTRAL = "Muslims and their neighbours cook together"
 
@@ -25,9 +30,21 @@ def table(rows: list[Labelled]) -> pa.Table:
     return pa.table({"text": [row.text for row in rows], "label": [row.label for row in rows]})
 
 
+def examples(family: str, rows: int, seed: int) -> pa.Table:
+    """Labelled texts of the demo's world as the family's examples."""
+    made, labelled = get_family(family), MAKERS[family](np.random.default_rng(seed), rows)
+    raw = [
+        {"text_id": str(number), "text": row.text, "label": row.label, "language": "en"}
+        for number, row in enumerate(labelled)
+    ]
+    good, _ = made.clean(pa.Table.from_pylist(raw), None, None)
+    options = made.options(load_settings())
+    return made.examples_from_rows({"train": good, "valid": good.slice(0, 0)}, options)["train"]
+
+
 @cache
 def content_predictor(family: str) -> Any:
-    """A fitted predictor of ``moderation`` or ``sentiment``."""
+    """A fitted predictor of a family of texts."""
     rng, made = np.random.default_rng(3), get_family(family)
     rows, options = ROWS[family], made.options(load_settings())
     return made.fit(table(MAKERS[family](rng, rows)), table(MAKERS[family](rng, rows // 3)), options, {}, 7)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,6 +27,7 @@ AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
 class Version:
     version: str
     family: str = "moderation"
+    tags: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -35,15 +37,28 @@ class FakeRegistry:
     production_of: dict[str, tuple[str, Any]] = field(default_factory=dict)
     away: bool = False
     folders: Path = Path()
+    tried: dict[str, tuple[str, Any]] = field(default_factory=dict)
+    tags: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def try_out(
+        self, family: str, predictor: Any, *, mode: str = "canary", share: float = 0.5, number: int = 7
+    ) -> None:
+        """Version 9 of the family beside the one in production; None: nothing any more."""
+        told = {"id": number, "version": "9", "mode": mode, "share": share, "started_at": AT.isoformat()}
+        self.tags[family] = {"assay.rollout": json.dumps(told)} if predictor is not None else {}
+        self.tried[family] = ("9", predictor)
 
     def production(self, family: str) -> Version | None:
         if self.away:
             raise RegistryUnavailable("MLflow does not answer.")
         found = self.production_of.get(family)
-        return Version(found[0], family) if found else None
+        return Version(found[0], family, self.tags.get(family, {})) if found else None
 
     def load(self, family: str, version: str) -> Any:
-        return type("Loaded", (), {"predictor": self.production_of[family][1], "version": Version(version)})()
+        known = dict([self.production_of[family], *([self.tried[family]] if family in self.tried else [])])
+        if isinstance(known[version], Exception):
+            raise known[version]
+        return type("Loaded", (), {"predictor": known[version], "version": Version(version)})()
 
     def folder(self, version: Version) -> Path:
         return self.folders / version.family / version.version
@@ -68,7 +83,7 @@ def parts(settings: Settings, engine: Engine, tmp_path: Path) -> Iterator[Platfo
 
 @pytest.fixture
 def models(parts: Platform, tmp_path: Path) -> ContentModels:
-    return ContentModels(parts, tmp_path / "notes", clock=iter(range(10**6)).__next__)
+    return ContentModels(parts, tmp_path / "notes", clock=iter(range(0, 10**8, 10)).__next__)
 
 
 @pytest.fixture

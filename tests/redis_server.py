@@ -9,7 +9,7 @@ from pathlib import Path
 
 import redis
 
-from tests.conftest import free_port
+from local.ports import free_port
 
 BINARY = shutil.which("redis-server")
 

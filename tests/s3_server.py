@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
 import time
 import urllib.error
@@ -18,6 +17,8 @@ import urllib.request
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+
+from local.ports import free_ports
 
 PROGRAMS = ("ceph", "ceph-authtool", "ceph-mon", "ceph-osd", "monmaptool", "radosgw", "radosgw-admin")
 ACCESS_KEY = "assay-tests"
@@ -71,7 +72,7 @@ class S3Server:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.port, self._v2, self._v1 = _free_ports(3)
+        self.port, self._v2, self._v1 = free_ports(3)
         self.endpoint = f"127.0.0.1:{self.port}"
         self._parts: list[subprocess.Popen[bytes]] = []
 
@@ -181,11 +182,3 @@ def running_s3_server(folder: Path) -> Iterator[S3Server]:
 def required() -> bool:
     """Whether tests must fail, not skip, where there is no server: CI installs the packages."""
     return os.environ.get("CI", "").lower() == "true"
-
-
-def _free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for taken in sockets:
-            taken.bind(("127.0.0.1", 0))
-        return [int(taken.getsockname()[1]) for taken in sockets]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +10,6 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import uvicorn
 from sqlalchemy import Engine
 
 from config.settings import Settings
@@ -23,6 +20,7 @@ from storage.admin_sessions import open_session
 from storage.candidates import IndexRow, index_candidates
 from storage.objects import open_store
 from storage.reviews import candidate_key
+from tests.uvicorn_thread import answering
 
 DAY = date(2026, 11, 19)
 PASSWORD = "a long test password"
@@ -111,27 +109,10 @@ class Served:
     """The pages, answering at ``url``."""
 
     url: str
-    server: uvicorn.Server
 
 
 @contextmanager
-def served(settings: Settings, port: int = 0) -> Iterator[Served]:
+def served(settings: Settings) -> Iterator[Served]:
     """The admin pages on a port of this machine, in a thread of this process."""
-    config = uvicorn.Config(
-        admin_application(settings), host="127.0.0.1", port=port, log_level="warning", ws="none",
-        timeout_graceful_shutdown=1,
-    )  # fmt: skip
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    deadline = time.monotonic() + 20
-    while not server.started:
-        assert thread.is_alive(), "the pages did not start"
-        assert time.monotonic() < deadline, "the pages never started"
-        time.sleep(0.02)
-    found = server.servers[0].sockets[0].getsockname()[1]
-    try:
-        yield Served(f"http://127.0.0.1:{found}", server)
-    finally:
-        server.should_exit = True
-        thread.join(10)
+    with answering(admin_application(settings), log_level="warning") as url:
+        yield Served(url)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,31 +21,15 @@ from demo.content_world import ContentSize
 from demo.ctr_story import import_clicks, retrain_ctr
 from demo.ctr_world import CtrSize
 from demo.face_story import import_photos, retrain_face, verify
+from demo.monitor_story import DRIFT_DAYS, learned_from
 from demo.photos import PhotoSize
 from demo.progress import Progress
 from demo.recommendation_story import Feed, import_feed, retrain_recommendation
-from demo.story import build, collect, import_world, retrain
+from demo.story import build, collect, import_world, months_of, retrain
 from demo.world import WorldSize
 from local.environment import settings_environment
+from local.ports import own_ports
 from local.stack import Platform, running_platform
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nothing listens on now, all different."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
-
-
-def own_ports() -> dict[str, int]:
-    """A free port for each setting that names one."""
-    names = [name for name in Settings.model_fields if name.endswith("_port")]
-    return dict(zip(names, free_ports(len(names)), strict=True))
 
 
 @pytest.fixture(scope="session")
@@ -60,11 +43,14 @@ def platform_home() -> Iterator[Path]:
 
 @dataclass(frozen=True)
 class World:
-    """What the tests of the story know of the sample world: its day, its size, the versions in production."""
+    """What the tests of the story know of the sample world: its day, its size, the version that viral learned
+    from, the versions in production.
+    """
 
     today: date
     size: WorldSize
     photos: PhotoSize
+    learned: str
     viral: str
     face: str
     ctr: str
@@ -77,7 +63,7 @@ class World:
 def world(platform: Platform) -> World:
     """Every family with a version in production, by import, collection, verification, build and retraining."""
     settings, today, quiet = platform.settings, datetime.now(UTC).date(), Progress()
-    size = WorldSize(creators=80, videos_a_day=12, days=80)
+    size = WorldSize(creators=80, videos_a_day=12, days=80, drift_days=DRIFT_DAYS)
     photos = PhotoSize(gold_a_class=10, users=60, photos_a_day=5, strange_share=0.1, days=80)
     import_world(settings, today, size)
     import_clicks(settings, today, CtrSize(creators=30, advertisers=10, clips_a_day=12, days=80))
@@ -88,10 +74,11 @@ def world(platform: Platform) -> World:
     collect_content(settings, today, quiet)
     verify(settings, today, quiet)
     build(settings, today, size.days, quiet)
-    viral, face = retrain(settings, quiet), retrain_face(settings, quiet)
+    learned = f"viral/full/{learned_from(today, months_of(today, size.days))}"
+    viral, face = retrain(settings, quiet, dataset=learned), retrain_face(settings, quiet)
     ctr, recommendation = retrain_ctr(settings, quiet), retrain_recommendation(settings, quiet)
     content = retrain_content(settings, quiet)
-    return World(today, size, photos, viral, face, ctr, recommendation, feed, content)
+    return World(today, size, photos, learned, viral, face, ctr, recommendation, feed, content)
 
 
 @pytest.fixture(scope="session")

@@ -68,7 +68,7 @@ def test_doing_it_all_again_publishes_nothing_new_and_promotes_nothing(
     collect(settings, world.today, world.size, Progress())
     build(settings, world.today, world.size.days, Progress())
     assert told(settings, "datasets", "list") == before
-    assert retrain(settings, Progress()) == version
+    assert retrain(settings, Progress(), dataset=world.learned) == version
     assert len(told(settings, "models", "history", "viral")) == 1
 
 

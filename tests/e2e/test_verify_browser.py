@@ -22,6 +22,7 @@ from storage.candidates import Candidate, Filter, decide_many
 from storage.candidates import page as candidates_of
 from storage.database import make_engine, transaction
 from storage.reviews import latest_decisions
+from tests.browsing import launch
 from tests.conftest import TEMPLATE, PostgresServer
 from tests.verify_world import index_photos, index_rows, put_photos, served, session_cookie
 
@@ -67,9 +68,7 @@ def world(postgres_server: PostgresServer) -> Iterator[World]:
         for name, role in (("ana", "verifier"), ("bea", "admin"), ("vera", "viewer"))
     }
     with sync_playwright() as playwright, served(settings) as pages:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
-        )
+        browser = launch(playwright)
         yield World(pages.url, settings, engine, browser, cookies)
         browser.close()
     engine.dispose()

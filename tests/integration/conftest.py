@@ -18,11 +18,15 @@ import httpx
 import pytest
 
 from config.settings import TELEMETRY_OFF, Settings
+from local.ports import free_port
 from models.family import FAMILIES
-from tests.conftest import PostgresServer, free_port
+from tests.conftest import PostgresServer
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
+    from sqlalchemy import Engine
+
+    from registry.registry import Registry
 
 START_SECONDS = 90
 BIN = Path(sys.executable).parent
@@ -96,15 +100,15 @@ def mlflow_url(postgres_server: PostgresServer, mlflow_artifacts: Path) -> Itera
         yield url
 
 
-@pytest.fixture(scope="session")
-def prefect_url(postgres_server: PostgresServer) -> Iterator[str]:
-    """The API of a real Prefect server, which flows of this process use too."""
-    postgres_server.create_database("prefect_tests")
+@contextmanager
+def prefect_server(postgres_server: PostgresServer, database: str) -> Iterator[str]:
+    """The API of a real Prefect server on a database of its own."""
+    postgres_server.create_database(database)
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="assay-prefect-") as name:
         folder = Path(name)
         url = f"http://127.0.0.1:{port}/api"
-        settings = postgres_server.settings("prefect_tests", folder)
+        settings = postgres_server.settings(database, folder)
         environment = {
             "PREFECT_HOME": str(folder),
             "PREFECT_API_DATABASE_CONNECTION_URL": settings.database_url(driver="asyncpg"),
@@ -115,17 +119,31 @@ def prefect_url(postgres_server: PostgresServer) -> Iterator[str]:
             yield url
 
 
-@pytest.fixture(scope="session")
-def prefect_here(prefect_url: str) -> Iterator[str]:
-    """Flows that this process calls report to the Prefect server of the session."""
+@contextmanager
+def reporting_to(url: str) -> Iterator[str]:
+    """Flows that this process calls report to the Prefect server at ``url``."""
     import prefect.settings
 
     changed = {
-        prefect.settings.PREFECT_API_URL: prefect_url,
+        prefect.settings.PREFECT_API_URL: url,
         prefect.settings.PREFECT_SERVER_EPHEMERAL_ENABLED: False,
     }
     with prefect.settings.temporary_settings(changed):
-        yield prefect_url
+        yield url
+
+
+@pytest.fixture(scope="session")
+def prefect_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """The API of a real Prefect server, which flows of this process use too."""
+    with prefect_server(postgres_server, "prefect_tests") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def prefect_here(prefect_url: str) -> Iterator[str]:
+    """Flows that this process calls report to the Prefect server of the session."""
+    with reporting_to(prefect_url) as url:
+        yield url
 
 
 @pytest.fixture
@@ -149,6 +167,16 @@ def ml_settings(settings: Settings, mlflow_url: str) -> Settings:
             "retrain_accuracy_threshold": 0.3,
         }
     )
+
+
+@pytest.fixture
+def registry(ml_settings: Settings, engine: Engine) -> Iterator[Registry]:
+    """A registry on the session's MLflow, without any version."""
+    from registry.registry import Registry
+
+    made = Registry(ml_settings, engine)
+    yield made
+    made.close()
 
 
 def _forget_versions(url: str, family: str) -> None:

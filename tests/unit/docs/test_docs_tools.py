@@ -46,6 +46,8 @@ def said(problems: object) -> list[str]:
         ("assay datasets", "needs a command"),
         ("assay status now", "takes no further `now`"),
         ("docker compose exec worker assay imports", "has no command"),
+        ("docker compose run --rm -v /srv/b:/b worker assay backup /b --keep 3", None),
+        ("docker compose run --rm worker assay backup", "lacks PLACE"),
         ("make demonstration", "make has no target"),
         ("python -m serving.runn viral", "there is no module"),
         ("python deploy_flow.py", "there is no file"),
