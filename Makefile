@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PYTHON ?= python3.11
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install system demo up test test-unit check format bench docs lock clean
+.PHONY: help install system demo up test test-unit chaos fuzz check format bench docs lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -35,6 +35,12 @@ test: install ## all tests
 
 test-unit: $(VENV)/.installed ## the quick tests
 	@$(BIN)/python -m pytest tests/unit
+
+chaos: install ## the fault suite: parts are killed, stopped and lied to under load (some 10 minutes)
+	@$(BIN)/python -m chaos $(CHAOS)
+
+fuzz: install ## every service by random requests: twenty times what the tests ask, and other ones each time
+	@ASSAY_FUZZ_DEPTH=20 $(BIN)/python -m pytest tests/integration/serving/fuzz
 
 check: $(VENV)/.installed ## format, lint, types, floors, documentation
 	@$(BIN)/ruff format --check .

@@ -44,7 +44,7 @@ def build() -> bool:
 
 def check() -> list[Problem]:
     """Everything on the pages that is not so."""
-    from docs.tools import commands, links, samples
+    from docs.tools import commands, links, mentions, samples
 
     return list(
         chain(
@@ -53,6 +53,7 @@ def check() -> list[Problem]:
             links.check_generated(),
             links.check_site(SITE),
             commands.check_commands(),
+            mentions.check_mentions(),
             samples.check_samples(),
             samples.check_settings(),
         )

@@ -74,8 +74,11 @@ def real(command: Any) -> Any:
     return command.load() if hasattr(command, "load") else command
 
 
-def parse_assay(words: list[str]) -> str | None:
-    """What is wrong with ``assay words...``, or nothing. Parses as the command would, and runs nothing."""
+def parse_assay(words: list[str], *, whole: bool = True) -> str | None:
+    """What is wrong with ``assay words...``, or nothing. Parses as the command would, and runs nothing.
+
+    ``whole``: that something is missing is wrong too.
+    """
     command, path, context = assay(), ["assay"], None
     while True:
         context = type(command).context_class(command, info_name=path[-1], parent=context)
@@ -86,9 +89,10 @@ def parse_assay(words: list[str]) -> str | None:
         except Exception as error:  # noqa: BLE001 - Typer's copy of click has its own exception classes
             return f"`{' '.join(path)}`: {getattr(error, 'message', error)}"
         if not hasattr(command, "list_commands"):
-            return _missing(command, context, path, words)
+            return _missing(command, context, path, words, whole=whole)
         if not rest:
-            return None if command.invoke_without_command else f"`{' '.join(path)}` needs a command"
+            fine = command.invoke_without_command or not whole
+            return None if fine else f"`{' '.join(path)}` needs a command"
         name, words = rest[0], list(rest[1:])
         found = real(command.get_command(context, name))
         if found is None:
@@ -97,12 +101,12 @@ def parse_assay(words: list[str]) -> str | None:
         command, path = found, [*path, name]
 
 
-def _missing(command: Any, context: Any, path: list[str], words: list[str]) -> str | None:
-    """A required argument that is not given, or one too many."""
+def _missing(command: Any, context: Any, path: list[str], words: list[str], *, whole: bool) -> str | None:
+    """A required argument that is not given (where ``whole``), or one too many."""
     values, rest, _ = command.make_parser(context).parse_args(list(words))
     if rest:
         return f"`{' '.join(path)}` takes no further `{' '.join(rest)}`"
-    for parameter in command.params:
+    for parameter in command.params if whole else ():
         if parameter.required and values.get(parameter.name) is None:
             name = parameter.opts[0] if parameter.param_type_name == "option" else parameter.name.upper()
             return f"`{' '.join(path)}` lacks {name}"
@@ -119,6 +123,8 @@ def wrong_with(words: list[str]) -> str | None:
     """What is wrong with one simple command, as far as it is ours."""
     if words[:3] == ["docker", "compose", "exec"]:
         words = words[4:]
+    if words[:3] == ["docker", "compose", "run"] and "assay" in words:
+        words = words[words.index("assay") :]
     program, arguments = words[0].removeprefix("./").removeprefix(".venv/bin/"), words[1:]
     arguments = [_PLACE.sub("x", word) for word in arguments]
     if program == "assay":

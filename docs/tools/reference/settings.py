@@ -9,7 +9,7 @@ from docs.tools.reference.markdown import table
 
 
 def settings_page() -> str:
-    """Every setting with its type, default and meaning, under the headings of config/settings.py."""
+    """Every setting with its type, default and meaning, under the headings of config/parts/."""
     parts = [
         "# Settings\n",
         "Environment variables. The first source that has a value wins: the environment, `.env` in the working "
