@@ -80,9 +80,11 @@ class ModerationApi:
             raise error.problem() from None
         decided = answer.must_be_good().json()
         said = decided["versions"]
+        whole = _was_read(decided)
         body = orjson.dumps(_decided(decided, unseen))
         # the key is the same: nothing was loaded or unloaded meanwhile
-        if key == await self._key(asked) and all(said[name] == self._versions[name] for name in _asked_of(row)):
+        same = key == await self._key(asked)
+        if same and whole and all(said[name] == self._versions[name] for name in _asked_of(row)):
             await self._cache.put(key, body, self._seconds)
         return Response(body, headers=(MISS,))
 
@@ -153,6 +155,12 @@ def _question(asked: dict[str, Any], kind: str) -> dict[str, Any]:
     data = asked["content_data"]
     row = {name: data[name] for name in ("title", "images", "language", "creator_id") if data.get(name)}
     return {"content_id": asked["content_id"], "content_type": kind, "text": _text(data) or None, **row}
+
+
+def _was_read(answer: dict[str, Any]) -> bool:
+    """Whether pictures could be read, where a model would look at them: they may be there a moment later."""
+    unread = any(one["label"] == "image" and one["score"] is None for one in answer["reasons"])
+    return not (unread and answer["versions"]["imagery"])
 
 
 def _decided(answer: dict[str, Any], unseen: list[str]) -> dict[str, Any]:

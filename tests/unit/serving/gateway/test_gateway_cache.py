@@ -89,6 +89,21 @@ def test_a_model_that_was_not_asked_keeps_nothing_from_being_kept(world: World) 
     assert [moderate(world, **pictured) for _ in range(2)] == ["miss", "miss"]
 
 
+def test_a_picture_that_could_not_be_read_is_looked_at_again(world: World) -> None:
+    asked = ("content", "POST", "/api/v1/moderate")
+    unread = {"label": "image", "score": None, "threshold": None, "spans": [], "frames": [], "text": "unread"}
+
+    def answer(body: Any, query: Any) -> tuple[int, Any]:
+        said = moderated(body, query)[1]
+        return 200, {**said, "decision": "review_required", "reasons": [unread]}
+
+    pictured = {"content_data": {"text": "hello", "images": ["pictures/1.jpg"]}}
+    world.scripts[asked] = answer
+    assert [moderate(world, **pictured) for _ in range(2)] == ["miss", "miss"]
+    world.scripts[asked] = moderated
+    assert [moderate(world, **pictured) for _ in range(2)] == ["miss", "hit"]
+
+
 def test_nothing_is_kept_that_was_no_answer(world: World) -> None:
     world.scripts[("content", "POST", "/api/v1/moderate")] = always(422, problem(422, "no"))
     assert world.ask("POST", "moderate", json=BODY).status_code == 422
