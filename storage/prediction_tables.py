@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ARRAY, CheckConstraint, Index, Text
+from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
 from storage.base import Base, EntityId
@@ -41,6 +42,7 @@ class UserStyle(Base):
 
     ``photos`` are keys in the photo bucket; ``results`` has one entry a photo, in their order: its ``sha256``,
     ``class``, ``confidence``, ``probabilities`` and ``face_box``, or the ``error`` that kept it from an answer.
+    ``inserted_at`` is later than ``at`` where the answer waited on the service's disk.
     """
 
     __tablename__ = "user_styles"
@@ -54,3 +56,4 @@ class UserStyle(Base):
     model_version: Mapped[str | None]
     results: Mapped[dict[str, Any]]
     at: Mapped[datetime] = mapped_column(index=True)
+    inserted_at: Mapped[datetime] = mapped_column(index=True, server_default=sql("now()"))

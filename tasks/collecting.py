@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from models.family import get_family
+from storage.sources import late_days
 from tasks.collection import publish_candidates, publish_examples, settle_days
 from tasks.outcomes import Outcomes, finished, gather
-from tasks.policy import computed
+from tasks.periods import day_window
+from tasks.platform import platform
+from tasks.policy import computed, networked
 
 
 def collect_days(families: Sequence[str], days: Sequence[dt.date]) -> Outcomes:
@@ -20,7 +23,8 @@ def collect_days(families: Sequence[str], days: Sequence[dt.date]) -> Outcomes:
     know a photo by the days before, so that a family of these is one part.
 
     Returns:
-        Figures of each day in the order of families and days, and a sentence for whatever failed.
+        Figures of each day in the order of families and days, days that were collected again among them, and a
+        sentence for whatever failed.
     """
     ordered = {
         name: collect_in_order.submit(name, days) for name in families if get_family(name).heavy
@@ -46,9 +50,20 @@ def collect_days(families: Sequence[str], days: Sequence[dt.date]) -> Outcomes:
 @computed("collect in order")
 def collect_in_order(family_name: str, days: Sequence[dt.date]) -> Outcomes:
     """Collect ``days`` one after the other, each with what is known of those before; a day that fails stops no
-    other.
+    other. Earlier days of which something came in on one of them are collected again.
     """
-    return gather(publish_candidates(family_name, day, return_state=True) for day in days)
+    together = sorted({*days, *find_late_days(family_name, days)})
+    return gather(publish_candidates(family_name, day, return_state=True) for day in together)
+
+
+@networked("find late days")
+def find_late_days(family_name: str, days: Sequence[dt.date]) -> list[dt.date]:
+    """Days of which something came in on one of ``days``, after they were collected."""
+    with platform() as parts:
+        found = set()
+        for window in map(day_window, days):
+            found.update(late_days(parts.engine, family_name, window.start, window.end))
+    return sorted(found)
 
 
 def _days(published: Outcomes) -> list[dt.date]:

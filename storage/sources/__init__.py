@@ -82,6 +82,19 @@ def after_collect(
     return changed
 
 
+def late_days(engine: Engine, family: str, start: datetime, end: datetime) -> list[date]:
+    """Days before ``start`` of which something came in during ``start <= t < end``, after they were collected,
+    oldest first: its source module's ``late_days``, if it has one. Families that are collected by when a row
+    came in have none.
+
+    Raises:
+        InputError: the family has no sources in the database.
+        DatabaseUnavailable: the server cannot be reached.
+    """
+    hook = getattr(_module(family), "late_days", None)
+    return list(hook(engine, start, end)) if hook is not None else []
+
+
 def _module(family: str) -> ModuleType:
     name = f"{__name__}.{family}"
     if not family.isidentifier() or importlib.util.find_spec(name) is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -18,7 +18,12 @@ from storage.database import transaction
 from storage.fetching import PhotoStore, fetch
 from storage.image_hashes import SEEN, seen_before
 
-__all__ = ["USER_STYLES", "fetch", "photo_key", "read"]
+__all__ = ["USER_STYLES", "fetch", "late_days", "photo_key", "read"]
+
+#: An answer that waited longer on a disk is collected by who asks for its day.
+LATEST = timedelta(days=31)
+#: A collection reads before it publishes: what came in up to so long before that may not be in it.
+READING = timedelta(hours=1)
 
 TIME = pa.timestamp("us", tz="UTC")
 #: One row a photo. ``probabilities`` is JSON, ``sha256`` that of the bytes which the service saw.
@@ -66,6 +71,36 @@ def read(
         "photos": partial(fetch, photos),
         "seen": seen,
     }
+
+
+def late_days(engine: Engine, start: datetime, end: datetime) -> list[date]:
+    """Days before ``start`` of which answers came in during ``start <= t < end``: they waited on a service's
+    disk over midnight. Days collected after that are left out, and those before the first that ever was.
+
+    Raises:
+        DatabaseUnavailable: the server cannot be reached.
+    """
+    values = {"start": start, "end": end, "latest": LATEST, "reading": READING}
+    with transaction(engine) as connection, cursor(connection) as cur:
+        return [day for (day,) in cur.execute(_LATE, values)]
+
+
+_LATE = """
+    with late as (
+        select (at at time zone 'UTC')::date as day, max(inserted_at) as inserted_at
+        from user_styles
+        where inserted_at >= %(start)s and inserted_at < %(end)s
+            and at < %(start)s and at >= %(start)s - %(latest)s
+        group by 1
+    ), collected as (
+        select period::date as day, max(published_at) as published_at
+        from dataset_versions where family = 'face' and stage = 'candidates' group by 1
+    )
+    select day from late left join collected using (day)
+    where day >= (select min(day) from collected)
+        and (published_at is null or published_at < inserted_at + %(reading)s)
+    order by day
+"""
 
 
 def photo_key(key: str, bucket: str) -> str:
