@@ -89,7 +89,8 @@ _LATE = """
     with late as (
         select (at at time zone 'UTC')::date as day, max(inserted_at) as inserted_at
         from user_styles
-        where inserted_at >= %(start)s and inserted_at < %(end)s
+        -- what began to come in before midnight may have come in after the collection had read
+        where inserted_at >= %(start)s - %(reading)s and inserted_at < %(end)s
             and at < %(start)s and at >= %(start)s - %(latest)s
         group by 1
     ), collected as (

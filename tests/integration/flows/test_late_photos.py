@@ -102,6 +102,17 @@ def test_what_came_in_after_midnight_and_before_the_collection_was_collected(
     assert late(engine, NEXT) == [DAY]
 
 
+def test_what_began_to_come_in_before_midnight_may_not_have_been_collected(
+    collected: None, flow_settings: Settings, engine: Engine
+) -> None:
+    """A row has the moment at which its transaction began; it may have ended after the collection had read."""
+    was_collected(engine, DAY, moment(NEXT) + dt.timedelta(minutes=1))
+    came_in(engine, "u0", moment(NEXT) - dt.timedelta(seconds=5))
+    assert late(engine, NEXT) == [DAY]
+    was_collected(engine, DAY, moment(NEXT, 2))
+    assert late(engine, NEXT) == []
+
+
 def test_a_day_that_a_collection_missed_is_taken_and_those_before_the_first_are_not(
     collected: None, flow_settings: Settings, engine: Engine
 ) -> None:

@@ -37,6 +37,7 @@ OTHER_PROGRAMS = {
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "MLflow", "MLFLOW_BACKEND_STORE_URI": "MLflow",
     "MLFLOW_S3_ENDPOINT_URL": "MLflow",
     "PREFECT_HOME": "Prefect", "PREFECT_SERVER_EPHEMERAL_ENABLED": "Prefect", "PREFECT_UI_API_URL": "Prefect",
+    "PREFECT_UI_STATIC_DIRECTORY": "Prefect",
     "PREFECT_LOGGING_SETTINGS_PATH": "Prefect", "PREFECT_WORKER_QUERY_SECONDS": "Prefect",
     "PREFECT_SERVER_DATABASE_DRIVER": "Prefect",
     "PREFECT_SERVER_DATABASE_HOST": "Prefect", "PREFECT_SERVER_DATABASE_PORT": "Prefect",
@@ -312,3 +313,8 @@ def test_dependencies_come_from_the_lock() -> None:
     assert len(installs) == 2
     assert "-c requirements.lock" in installs[0]
     assert "--no-deps" in installs[1]
+
+
+def test_prefect_makes_its_pages_where_it_may_write() -> None:
+    # by default among its packages, which belong to root: it would start without pages, and be healthy
+    assert environment("prefect")["PREFECT_UI_STATIC_DIRECTORY"] == "/tmp"

@@ -118,6 +118,14 @@ def test_every_container_says_what_it_needs_and_may_do_little(root: str) -> None
 
 
 @EVERY
+def test_prefect_makes_its_pages_where_it_may_write(root: str) -> None:
+    """By default among its packages, where nothing can be written: it would start without pages, healthy."""
+    (server,) = containers(of_kind(root, "Deployment")["prefect"])
+    told = {one["name"]: one.get("value") for one in server["env"]}
+    assert told["PREFECT_UI_STATIC_DIRECTORY"] in {one["mountPath"] for one in server["volumeMounts"]}
+
+
+@EVERY
 def test_pods_get_no_variables_from_the_names_of_services(root: str) -> None:
     """A Service called `viral` would set VIRAL_PORT to an address, and no service of ours would start."""
     for one in of_kind(root, *WORKLOADS).values():
