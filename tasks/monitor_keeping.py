@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from config.errors import StoreError
 from models.family import get_family
-from models.monitoring.contract import PLATFORM, Check, Figure, Finding
+from models.monitoring.contract import PART, PLATFORM, Check, FamilyDay, Figure, Finding
 from storage.monitor import (
     Changes,
     Report,
@@ -30,8 +30,9 @@ from tasks.policy import TRANSIENT
 WATCHED = (
     "promotion of version", "rollback of version", "canary of version", "shadow of version", "watch over the ",
 )  # fmt: skip
-#: How subjects of ``stats`` begin that are found by comparing rows (models/monitoring/sentences.py).
-COMPARED = ("missing ", "values ")
+#: How subjects of other checks than ``drift`` begin that are judged by rows too, each for itself where it has
+#: enough (models/monitoring/sentences.py).
+BY_ROWS = {"stats": ("missing ", "values "), "accuracy": (PART,)}
 #: What is judged by rows has ended when it was not seen for so long.
 STEADY = dt.timedelta(days=2)
 
@@ -73,7 +74,7 @@ def keep(
     """
     ran = {(check, one.family) for one in seen for check in one.ran if _is_latest(parts, one, check, today)}
     replaced = {(check, one.family) for one in seen for check in one.replaced}
-    compared = {(one.family, each) for one in seen if one.judged for each in one.judged.subjects}
+    compared = {(one.family, each) for one in seen if one.judged for each in _judged(one.judged)}
     findings = [each for one in seen for each in one.findings if _is_latest(parts, one, each.check, today)]
     measured = {each.name for one in seen for each in one.figures_now if one.family == PLATFORM}
 
@@ -125,6 +126,11 @@ def _unread(one: StoredFinding, measured: Collection[str]) -> bool:
     return f"{one.subject}: rows" not in measured
 
 
+def _judged(day: FamilyDay) -> frozenset[str]:
+    """The subjects that had rows enough on a family's day."""
+    return day.subjects | day.parts
+
+
 def _stays(
     one: StoredFinding, ran: Collection[tuple[str, str]], compared: Collection[tuple[str, str]], at: dt.datetime
 ) -> bool:
@@ -133,7 +139,7 @@ def _stays(
     """
     if (one.kind, one.family) not in ran:
         return True
-    by_rows = one.kind == "drift" or (one.kind == "stats" and one.subject.startswith(COMPARED))
+    by_rows = one.kind == "drift" or one.subject.startswith(BY_ROWS.get(one.kind, ()))
     if by_rows and (one.family, one.subject) not in compared:
         return True
     return one.kind in JUDGED and at.date() - one.last_seen_at.astimezone(dt.UTC).date() < STEADY

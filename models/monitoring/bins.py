@@ -65,8 +65,8 @@ def texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def cut(column: pa.ChunkedArray) -> Bins:
-    """Bins of a reference's column: tenths of its rows for numbers (or each value, where they are few), the
-    most frequent values for categories.
+    """Bins of a reference's column: tenths of its rows for numbers (or each value, where they are few; a value
+    that is more than one of the tenths has a bin of its own), the most frequent values for categories.
     """
     if not is_number(column):
         counts = pc.value_counts(texts(column).drop_null().combine_chunks()).to_pylist()
@@ -75,19 +75,25 @@ def cut(column: pa.ChunkedArray) -> Bins:
     values = numbers(column)
     values = values[~np.isnan(values)]
     distinct = np.unique(values)
-    if len(distinct) <= BINS:
+    if len(distinct) <= BINS and len(distinct) != 1:
         labels = _distinct(tuple(map(shown, distinct.tolist()))) or ("any",)
         edges = (distinct[1:] + distinct[:-1]) / 2 if len(distinct) else np.empty(0)
-        if len(distinct) == 1:
-            # what was constant may leave its value on either side
-            only = float(distinct[0])
-            edges = np.array([only, np.nextafter(only, np.inf)])
-            labels = (f"below {shown(only)}", shown(only), f"above {shown(only)}")
         return Bins((*labels, MISSING), edges)
-    edges = np.unique(np.quantile(values, np.arange(1, BINS) / BINS))
+    tenths, times = np.unique(np.quantile(values, np.arange(1, BINS) / BINS), return_counts=True)
+    # what all or most rows had, such as zeros, may leave its value on either side, and only a bin of its own
+    # shows that
+    edges = np.union1d(tenths, np.nextafter(tenths[times > 1], np.inf))
+    return Bins((*_distinct(_between(edges)), MISSING), edges)
+
+
+def _between(edges: np.ndarray) -> tuple[str, ...]:
+    """Labels of the bins that ``edges`` begin, and of the one below them."""
     names = [shown(edge) for edge in edges.tolist()]
-    labels = (f"below {names[0]}", *(f"{a} to {b}" for a, b in pairwise(names)), f"from {names[-1]}")
-    return Bins((*_distinct(labels), MISSING), edges)
+    alone = np.nextafter(edges[:-1], np.inf) == edges[1:]
+    begins = [f"above {names[at - 1]}" if at and alone[at - 1] else name for at, name in enumerate(names)]
+    inner = zip(pairwise(names), begins[:-1], alone, strict=True)
+    last = begins[-1] if len(alone) and alone[-1] else f"from {names[-1]}"
+    return (f"below {names[0]}", *(a if one else f"{begin} to {b}" for (a, b), begin, one in inner), last)
 
 
 def shown(value: float) -> str:

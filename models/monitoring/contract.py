@@ -15,6 +15,8 @@ Severity = Literal["info", "warning", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
 #: ``family`` of what concerns no family but the platform.
 PLATFORM = ""
+#: How subjects begin of findings about a part of the live rows.
+PART = "part "
 
 #: Columns of what ``Watch.predicted`` gives: the class that was answered (or null), a number (score, rate,
 #: confidence; or null), and the version that said so.
@@ -175,6 +177,11 @@ class Slice:
     adjusted_p: float
     worse: bool
 
+    @property
+    def subject(self) -> str:
+        """Of a finding about it."""
+        return f"{PART}{self.column}={self.value}"
+
 
 @dataclass(frozen=True)
 class FamilyDay:
@@ -205,3 +212,8 @@ class FamilyDay:
         also = [f"{what} {name}" for name in features for what in ("missing", "values")]
         skew = [one.name for one in self.figures if one.name == "skew"]
         return frozenset([*(one.subject for one in self.compared), *also, *skew])
+
+    @property
+    def parts(self) -> frozenset[str]:
+        """The parts that had outcomes enough: of every other one nobody knows whether it is still worse."""
+        return frozenset(one.subject for one in self.slices)

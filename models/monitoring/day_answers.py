@@ -13,7 +13,7 @@ from models.monitoring.side import Side, side_of
 
 
 def _recorded(day: Day) -> Side | None:
-    """What was answered in the last days: out of the predictions, or out of the rows."""
+    """What the version answered in the last days: out of the predictions, or out of the rows."""
     if day.watch.asked is not None and day.inputs.asked is not None and day.inputs.asked.num_rows:
         rows, given = day.watch.asked(day.inputs.asked, day.options)
     elif day.watch.predicted is not None and day.inputs.current is not None:
@@ -26,7 +26,14 @@ def _recorded(day: Day) -> Side | None:
         else Side(given, (), np.zeros(given.num_rows, np.int64))
     )
     side = side.take(np.asarray(given["answer"].is_valid()) | np.asarray(given["score"].is_valid()))
-    return side if side.rows else _answered_now(day)
+    return side.take(_own(side.columns, day)) if side.rows else _answered_now(day)
+
+
+def _own(answered: pa.Table, day: Day) -> np.ndarray:
+    """(n,) which answers the version itself gave: another version's, or those of the stand-in, which has none,
+    may differ from its own without any drift.
+    """
+    return np.array([version == day.inputs.version for version in answered["version"].to_pylist()], bool)
 
 
 def _answered_now(day: Day) -> Side | None:
@@ -63,7 +70,7 @@ def skewed_answers(day: Day) -> None:
     if watch.predicted is None or watch.answers is None or inputs.current is None or inputs.predictor is None:
         return
     recorded = watch.predicted(inputs.current, day.options)
-    ours = np.array([version == inputs.version for version in recorded["version"].to_pylist()], bool)
+    ours = _own(recorded, day)
     if ours.sum() < day.rules.min_rows:
         return
     rows = inputs.current.filter(pa.array(ours))

@@ -137,7 +137,7 @@ def worse_part(family: Family, part: Slice) -> Finding:
         " the others did not. Look at what changed there."
     )
     figures = {"loss": part.loss.value, "before": part.reference_loss.value, "p": part.adjusted_p}
-    return finding(family, "accuracy", f"part {part.column}={part.value}", "warning", sentence, figures)
+    return finding(family, "accuracy", part.subject, "warning", sentence, figures)
 
 
 def odd_volume(family: Family, seen: Volume) -> Finding:

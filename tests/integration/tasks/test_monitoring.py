@@ -13,7 +13,7 @@ import pytest
 from config.errors import DatabaseUnavailable
 from config.settings import Settings
 from local.ports import free_port
-from models.monitoring.contract import Compared, FamilyDay, Figure, Finding
+from models.monitoring.contract import Compared, FamilyDay, Figure, Finding, Slice
 from models.viral import FAMILY
 from storage.monitor import (
     Changes,
@@ -225,6 +225,32 @@ def test_what_was_not_looked_for_stays_and_what_was_ends_without_rows(parts: Pla
     assert wrong(open_findings(parts.engine)) == [answers.fingerprint]
     keep(parts, dataclasses.replace(few, judged=compared("score", "answer")))
     assert open_findings(parts.engine) == []
+
+
+def test_a_part_that_was_not_judged_stays_as_it_was(parts: Platform) -> None:
+    part = Finding("accuracy", "viral", "part country=US", "warning", "It got worse there.")
+    whole = Finding("accuracy", "viral", "live accuracy", "warning", "It errs more.")
+    seen = Seen("viral", LAST - 3 * DAY, ran=("accuracy",), version="1")
+    keep(parts, dataclasses.replace(seen, findings=(part, whole)))
+
+    # it had too few rows, or was not among the most frequent
+    other = dataclasses.replace(seen, day=LAST, judged=judged_part("DE"))
+    keep(parts, other)
+    assert wrong(open_findings(parts.engine)) == [part.fingerprint]
+    keep(parts, dataclasses.replace(other, judged=judged_part("US")))
+    assert open_findings(parts.engine) == []
+
+    # it is one version's: what was found of it ends with it, judged or not
+    keep(parts, dataclasses.replace(other, day=LAST + DAY, findings=(part,)))
+    newer = dataclasses.replace(other, day=LAST + 2 * DAY, version="2", replaced=frozenset({"accuracy"}))
+    keep(parts, newer)
+    assert open_findings(parts.engine) == []
+
+
+def judged_part(value: str) -> FamilyDay:
+    """A day on which only this country had rows enough, and was as good as before."""
+    loss = Figure("loss", 0.5, 0.4, 0.6, 60)
+    return FamilyDay("viral", "1", None, slices=(Slice("country", value, 60, loss, loss, 1.0, False),))
 
 
 def test_what_a_service_lost_is_not_good_again_when_the_service_is_away(parts: Platform) -> None:

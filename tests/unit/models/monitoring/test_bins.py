@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.monitoring.bins import MISSING, OTHER, cut, population_stability
+from models.monitoring.bins import MISSING, OTHER, cut, population_stability, shown
 
 COUNTS = st.lists(st.integers(0, 500), min_size=2, max_size=12)
 VALUES = st.lists(st.none() | st.floats(allow_nan=True, width=32), min_size=1, max_size=60)
@@ -67,6 +67,26 @@ def test_a_constant_may_leave_its_value_on_either_side():
     bins = cut(pa.chunked_array([pa.array([5.0] * 10)]))
     codes = bins.codes(pa.chunked_array([pa.array([4.0, 5.0, 6.0])]))
     assert [bins.labels[code] for code in codes] == ["below 5", "5", "above 5"]
+
+
+@pytest.mark.parametrize("share", [0.5, 0.85, 0.89, 0.9, 0.95, 0.99])
+@pytest.mark.parametrize("heavy", [0.0, 500.0, 2000.0])
+def test_a_value_that_most_rows_have_is_a_bin_of_its_own(share, heavy):
+    others = np.random.default_rng(3).permutation(1000)[: round(1000 * (1 - share))]
+    before = np.concatenate([np.full(1000 - len(others), heavy), others.astype(float)])
+    bins = cut(pa.chunked_array([pa.array(before)]))
+    codes = bins.codes(pa.chunked_array([pa.array([heavy - 1, heavy, np.nextafter(heavy, np.inf), heavy + 1])]))
+    assert codes[0] < codes[1] < codes[2] <= codes[3]
+    assert bins.labels[codes[1]] == shown(heavy)
+    assert len(bins.labels) == len(bins.edges) + 2
+    assert len(set(bins.labels)) == len(bins.labels) <= 12
+
+
+def test_the_bins_around_a_value_that_most_rows_have_are_named():
+    before = pa.chunked_array([pa.array([0.0] * 90 + list(map(float, range(1, 11))) + [None])])
+    assert cut(before).labels[:3] == ("below 0", "0", "above 0 to 0.1")
+    rare = pa.chunked_array([pa.array([0.0] * 950 + list(map(float, range(1, 51))))])
+    assert cut(rare).labels == ("below 0", "0", "above 0", MISSING)
 
 
 @pytest.mark.parametrize("kind", [pa.float64(), pa.string(), pa.bool_(), pa.int64()])

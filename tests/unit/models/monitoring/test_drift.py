@@ -56,6 +56,19 @@ def test_values_that_go_missing_drift():
     assert found["size"].nulls == (0.0, pytest.approx(0.4, abs=0.1))
 
 
+@pytest.mark.parametrize("zeros", [0.85, 0.89, 0.9, 0.95])
+def test_zeros_that_become_fewer_drift_however_many_they_were(zeros):
+    rng = np.random.default_rng(13)
+
+    def rates(rows, share):
+        return np.where(rng.random(rows) < share, 0.0, rng.lognormal(size=rows))
+
+    before = side(rng, size=rates(1500, zeros))
+    assert not judged(before, side(rng, 400, 7, size=rates(400, zeros)))["size"].drifted
+    fewer = judged(before, side(rng, 400, 7, size=rates(400, zeros - 0.35)))
+    assert {name for name, one in fewer.items() if one.drifted} == {"size"}
+
+
 def test_a_small_shift_of_many_rows_is_certain_and_still_no_drift():
     rng = np.random.default_rng(5)
     found = judged(side(rng, 40_000), side(rng, 20_000, 7, shift=0.1))

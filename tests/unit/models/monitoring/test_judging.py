@@ -119,6 +119,13 @@ def test_a_part_that_alone_got_worse_is_named(story):
     found = judged(story, story.but(live=changed(rows, "views_at_horizon", broken)))
     parts = {one.subject for one in found.findings if one.subject.startswith("part ")}
     assert parts == {"part creator_size=medium"}
+    assert "part creator_size=medium" in found.parts
+    assert len(found.parts) == len(found.slices) > 1
+    # of too few rows nobody judged it
+    few = take_rows(rows, np.flatnonzero(~of_it | (np.cumsum(of_it) <= 40)))
+    without = judged(story, story.but(live=few))
+    assert without.live is not None
+    assert "part creator_size=medium" not in without.parts
 
 
 @pytest.mark.parametrize(("rows", "severity"), [(10, "warning"), (0, "critical"), (2000, "warning")])
@@ -142,20 +149,49 @@ def test_answers_that_the_version_does_not_give_now_are_a_skew(story):
     assert "skew" not in subjects(story, story.but(current=older))
 
 
-def test_what_services_answer_is_held_against_the_test_rows(story):
-    records = pa.table(
+def records_of(story, answers, versions):
+    """Predictions of services, a second apart."""
+    first = story.quiet.current["taken_at"][0].as_py()
+    return pa.table(
         {
-            "entity_id": [f"x{at}" for at in range(300)],
-            "at": pa.array(
-                [story.quiet.current["taken_at"][0].as_py() + timedelta(seconds=at) for at in range(300)]
-            ),
-            "inputs": ['{"views": 10, "likes": 1}'] * 300,
-            "answer": ['{"viral_class": "ultra", "viral_score": 99}'] * 300,
-            "model_version": ["3"] * 300,
+            "entity_id": [f"x{at}" for at in range(len(answers))],
+            "at": pa.array([first + timedelta(seconds=at) for at in range(len(answers))]),
+            "inputs": ['{"views": 10, "likes": 1}'] * len(answers),
+            "answer": [json.dumps(answer) for answer in answers],
+            "model_version": pa.array(versions, pa.string()),
         }
     )
-    found = subjects(story, story.but(asked=records))
+
+
+ULTRA = {"viral_class": "ultra", "viral_score": 99}
+
+
+def test_what_services_answer_is_held_against_the_test_rows(story):
+    found = subjects(story, story.but(asked=records_of(story, [ULTRA] * 300, ["3"] * 300)))
     assert {"answers answer", "answers score"} <= found
+
+
+def test_what_others_answered_is_no_drift_of_this_version(story):
+    # another version's and the stand-in's, which has none
+    others = [["2"] * 300, [None] * 300, [None] * 150 + ["2"] * 150, ["3"] * 99 + ["2"] * 201]
+    for versions, count in zip(others, (0, 0, 0, 99), strict=True):
+        found = judged(story, story.but(asked=records_of(story, [ULTRA] * 300, versions)))
+        assert found.findings == ()
+        assert f"Drift of the answers: {count} recorded answers are too few." in found.skipped
+    said = story.quiet.predictor.predict(story.quiet.current)
+    versions = ["3"] * len(said) + ["2"] * 500 + [None] * 500
+    found = judged(story, story.but(asked=records_of(story, [*said, *[ULTRA] * 1000], versions)))
+    assert "answers answer" in found.subjects
+    assert found.findings == ()
+
+
+def test_what_others_answered_about_collected_rows_is_no_drift_either(story):
+    now = story.quiet.current
+    ultra = changed(now, "predicted_class", ["ultra"] * now.num_rows)
+    for version, drifts in (("3", True), ("2", False), (None, False)):
+        given = pa.array([version] * now.num_rows, pa.string())
+        found = judged(story, story.but(current=changed(ultra, "predicted_version", given)))
+        assert ("answers answer" in {one.subject for one in found.findings}) == drifts
 
 
 def test_what_is_asked_stands_in_for_few_collected_rows_under_the_same_names(story):
