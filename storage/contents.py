@@ -30,6 +30,8 @@ TRIES, PAUSE = 4, timedelta(seconds=60)
 LEASE = timedelta(minutes=10)
 LONGEST_ID, LONGEST_TEXT, MOST_TAGS, MOST_IMAGES = 200, 100_000, 100, 20
 DUE_CHANNEL = "contents_due"
+#: What is kept with a content over which nobody could say what went wrong.
+DIED = "its worker died at each try"
 
 
 @dataclass(frozen=True)
@@ -250,23 +252,36 @@ def get_contents(engine: Engine, ids: Sequence[str]) -> list[StoredContent]:
         return cur.execute(query, ([storable(one) for one in ids],)).fetchall()
 
 
-def claim_due(engine: Engine, *, limit: int, at: datetime, lease: timedelta = LEASE) -> list[StoredContent]:
+def claim_due(
+    engine: Engine, *, limit: int, at: datetime, lease: timedelta = LEASE, silent: bool | None = None
+) -> list[StoredContent]:
     """Take up to ``limit`` contents that are due, the oldest first; for ``lease`` nobody else gets them.
 
-    One whose worker died is due again when its lease is over. One that failed waits (see :func:`fail`).
+    One whose worker died is due again when its lease is over. One that failed waits (see :func:`fail`). What
+    the worker before said of it is forgotten, so that a worker that says nothing is known by that.
+
+    Args:
+        engine: the platform's database.
+        limit: how many at most.
+        at: now, UTC.
+        lease: for how long.
+        silent: True: only those whose last worker said nothing, since it died over them or beside them; False:
+            only the others; None: all. A video that only waits for its frames is one of the others.
     """
     query = SQL(
         """
-        update contents set claimed_at = %(at)s, attempts = attempts + 1
+        update contents set claimed_at = %(at)s, attempts = attempts + 1, error = null
         where id in (
             select id from contents
             where (moderated_revision < revision or analyzed_revision < revision)
                 and (claimed_at is null or claimed_at < %(before)s) and attempts < %(tries)s
+                and (%(silent)s::boolean is null or %(silent)s = (
+                    attempts > 0 and error is null and (analyzed_revision < revision or video is null)))
             order by received_at, id limit %(limit)s for update skip locked)
         returning {}
         """
     ).format(_SELECTED)
-    values = {"at": at, "before": at - lease, "tries": TRIES, "limit": limit}
+    values = {"at": at, "before": at - lease, "tries": TRIES, "limit": limit, "silent": silent}
     with transaction(engine) as connection, rows_of(connection, StoredContent) as cur:
         found: list[StoredContent] = cur.execute(query, values).fetchall()
     return sorted(found, key=lambda one: (one.received_at, one.id))
@@ -285,9 +300,26 @@ def in_hand(engine: Engine, *, at: datetime, lease: timedelta = LEASE) -> int:
 
 
 def fail(
-    engine: Engine, ids: Sequence[str], error: str, at: datetime, *, lease: timedelta = LEASE
+    engine: Engine,
+    ids: Sequence[str],
+    error: str,
+    at: datetime,
+    *,
+    lease: timedelta = LEASE,
+    seen: Mapping[str, StoredContent] | None = None,
+    tried: bool = True,
 ) -> list[StoredContent]:
     """Give claimed contents back: each is due again after a pause that doubles, until its tries are used up.
+
+    Args:
+        engine: the platform's database.
+        ids: which.
+        error: why.
+        at: now, UTC.
+        lease: with which they were claimed.
+        seen: each as it was when work on it began. One that was described anew since, or that another worker
+            has by now, is left alone. None: whoever has them.
+        tried: whether this counts as a try; not so where nothing could be tried yet.
 
     Returns:
         Those whose tries are used up: nobody takes them up again by itself.
@@ -295,14 +327,53 @@ def fail(
     query = SQL(
         """
         update contents set error = %(error)s,
+            attempts = case when %(tried)s then attempts else greatest(attempts - 1, 0) end,
             claimed_at = %(at)s - %(lease)s + %(pause)s * power(2, greatest(attempts - 1, 0))
-        where id = any(%(ids)s) returning {}
+        from unnest(%(ids)s::text[], %(revisions)s::bigint[], %(claims)s::timestamptz[])
+            as held (name, of_revision, of_claim)
+        where id = name and (
+            of_revision is null or (revision = of_revision and claimed_at is not distinct from of_claim))
+        returning {}
         """
     ).format(_SELECTED)
-    values = {"ids": list(ids), "error": storable(error)[:2000], "at": at, "lease": lease, "pause": PAUSE}
+    held = [(seen or {}).get(name) for name in ids]
+    values = {
+        "ids": list(ids), "error": storable(error)[:2000], "at": at, "lease": lease, "pause": PAUSE,
+        "tried": tried, "revisions": [one.revision if one else None for one in held],
+        "claims": [one.claimed_at if one else None for one in held],
+    }  # fmt: skip
     with transaction(engine) as connection, rows_of(connection, StoredContent) as cur:
         found: list[StoredContent] = cur.execute(query, values).fetchall()
     return [one for one in found if one.attempts >= TRIES]
+
+
+def give_up_analysis(engine: Engine, one: StoredContent, error: str) -> None:
+    """Keep why the analysis of this revision is given up, where nobody has analyzed it after all: a decision
+    that a person or a model makes of it meanwhile clears the error.
+    """
+    query = """
+        update contents set error = %s where id = %s and revision = %s and analyzed_revision < revision
+    """
+    with transaction(engine) as connection, cursor(connection) as cur:
+        cur.execute(query, (storable(error)[:2000], one.id, one.revision))
+
+
+def end_left_over_analyses(engine: Engine, *, limit: int, at: datetime, lease: timedelta = LEASE) -> list[str]:
+    """Give up the analysis of contents whose workers died over it each time; their ids. No code looks at them
+    again by itself, also no simple one: it is not known what they die of.
+    """
+    query = """
+        update contents set error = %(error)s
+        where id in (
+            select id from contents
+            where analyzed_revision < revision and attempts >= %(tries)s and error is null
+                and claimed_at < %(before)s
+            order by received_at, id limit %(limit)s for update skip locked)
+        returning id
+    """
+    values = {"error": DIED, "before": at - lease, "tries": TRIES, "limit": limit}
+    with transaction(engine) as connection, cursor(connection) as cur:
+        return [str(row[0]) for row in cur.execute(query, values).fetchall()]
 
 
 def claim_left_over(

@@ -124,7 +124,7 @@ def jobs_of(engine: Engine, content_id: str) -> list[StoredJob]:
 
 def hand_out(engine: Engine, *, limit: int, at: datetime, lease: timedelta = LEASE) -> list[StoredJob]:
     """Jobs that somebody should take now (:func:`take_job`), the longest due first; for ``lease`` they are not
-    handed out again. One whose worker is dead is among them.
+    handed out again. One whose worker is dead is among them. Who takes one names its ``attempts`` of now.
     """
     query = SQL(
         """
@@ -151,18 +151,32 @@ def handed_out(engine: Engine, *, at: datetime) -> int:
     return int(found[0]) if found else 0
 
 
-def take_job(engine: Engine, job: UUID, *, at: datetime, lease: timedelta = LEASE) -> StoredJob | None:
-    """Take one job by its id, due or not; None where it is done, given up, or somebody works on it."""
+def take_job(
+    engine: Engine, job: UUID, *, at: datetime, lease: timedelta = LEASE, attempts: int | None = None
+) -> StoredJob | None:
+    """Take one job by its id, due or not; None where it is done, given up, or somebody works on it.
+
+    Args:
+        engine: the platform's database.
+        job: its id.
+        at: now, UTC.
+        lease: a worker of which nothing was heard for so long is dead.
+        attempts: as they were when the job was handed out; None also where it was tried since. A job that
+            waits long is handed out again and again, and the runs that piled up would use up its tries one
+            right after the other. None: whoever asks for it by hand does not wait.
+    """
     query = SQL(
         """
         update media_jobs set state = 'running', attempts = attempts + 1, started_at = %(at)s,
             heartbeat_at = %(at)s, progress = 0
         where id = %(id)s and (state = 'queued' or (state = 'running' and heartbeat_at < %(before)s))
+            and attempts = coalesce(%(attempts)s::integer, attempts)
         returning {}
         """
     ).format(_SELECTED)
+    values = {"id": job, "at": at, "before": at - lease, "attempts": attempts}
     with transaction(engine) as connection, rows_of(connection, StoredJob) as cur:
-        return cur.execute(query, {"id": job, "at": at, "before": at - lease}).fetchone()
+        return cur.execute(query, values).fetchone()
 
 
 def progress(engine: Engine, job: StoredJob, share: float, at: datetime) -> bool:
@@ -211,7 +225,7 @@ def worn_out(job: StoredJob) -> bool:
 
 def fail_job(
     engine: Engine, job: StoredJob, error: str, at: datetime, *, for_good: bool = False,
-    pause: timedelta = PAUSE,
+    pause: timedelta = PAUSE, tried: bool = True,
 ) -> bool:  # fmt: skip
     """A try failed: the job is due again after a pause that doubles, or has failed for good.
 
@@ -222,19 +236,21 @@ def fail_job(
         at: now, UTC.
         for_good: no later try can help, as with a broken file.
         pause: before the first retry.
+        tried: False where it could not be begun: that counts as no try.
 
     Returns:
         Whether it has failed for good by this; the product is told then. False also where the job is not this
         worker's any more: then nothing changes.
     """
-    ended = for_good or exhausted(job)
+    ended = for_good or (tried and exhausted(job))
     values = {
         "error": storable(error)[:2000], "at": at, "id": job.id, "attempts": job.attempts,
         "started": job.started_at,
-        "next": at + pause * 2 ** max(job.attempts - 1, 0),
+        "next": at + (pause * 2 ** max(job.attempts - 1, 0) if tried else pause),
+        "left": job.attempts if tried else max(job.attempts - 1, 0),
     }  # fmt: skip
     retried = """
-        update media_jobs set state = 'queued', error = %(error)s, next_at = %(next)s
+        update media_jobs set state = 'queued', error = %(error)s, next_at = %(next)s, attempts = %(left)s
         where id = %(id)s and state = 'running' and attempts = %(attempts)s and started_at = %(started)s
     """
     given_up = """

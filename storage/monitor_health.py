@@ -7,6 +7,8 @@ from datetime import datetime
 
 from sqlalchemy import Engine, text
 
+from storage.backlog import DUE_SINCE, WAITS
+from storage.contents import TRIES
 from storage.database import transaction
 
 _SERVER = text(
@@ -21,22 +23,27 @@ _SERVER = text(
     """
 )
 _QUEUES = text(
-    """
-    select 'contents', count(*), min(received_at) from contents
-        where moderated_revision < revision or analyzed_revision < revision
+    f"""
+    select 'contents', count(*), min({DUE_SINCE}) from contents where {WAITS}
     union all
     select 'media jobs', count(*), min(requested_at) from media_jobs where state in ('queued', 'running')
     union all
     select 'webhooks', count(*), min(created_at) from webhook_deliveries where next_at is not null
-    """
+    """  # noqa: S608 - constants of the code
 )
+#: Whose moderation is given up goes to people; whose analysis is, to nobody. Before the last try is over there
+#: is no error.
+_ENDED = f"analyzed_revision < revision and attempts >= {TRIES} and error is not null and claimed_at >= :since"
+_SOME_ENDED = text(f"select id from contents where {_ENDED} order by claimed_at desc, id limit :most")  # noqa: S608
 _GIVEN_UP = text(
     """
     select 'media jobs', count(*) from media_jobs where state = 'failed' and finished_at >= :since
     union all
     select 'webhooks', count(*) from webhook_deliveries
         where next_at is null and delivered_at is null and created_at >= :since
-    """
+    union all
+    select 'contents', count(*) from contents where {contents}
+    """.replace("{contents}", _ENDED)
 )
 _CANDIDATES = text(
     """
@@ -80,9 +87,15 @@ def queues(engine: Engine) -> list[Queue]:
 
 
 def given_up(engine: Engine, since: datetime) -> dict[str, int]:
-    """Media jobs and deliveries that were tried for the last time since then, by queue."""
+    """Media jobs, deliveries and analyses of contents that were given up since then, by queue."""
     with transaction(engine) as connection:
         return {str(name): int(count) for name, count in connection.execute(_GIVEN_UP, {"since": since})}
+
+
+def contents_given_up(engine: Engine, since: datetime, *, most: int) -> list[str]:
+    """Ids of the latest contents of :func:`given_up`."""
+    with transaction(engine) as connection:
+        return [str(name) for (name,) in connection.execute(_SOME_ENDED, {"since": since, "most": most})]
 
 
 def candidates_waiting(engine: Engine) -> list[Queue]:

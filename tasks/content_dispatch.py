@@ -1,6 +1,7 @@
 """Handing out what is due: contents in batches, media jobs one by one, as background runs of Prefect.
 
-While Prefect is away the work is done in this process, and nobody waits for it.
+While Prefect is away the work is done in this process, and nobody waits for it. Contents whose last worker said
+nothing are looked at one after the other: one of them may have killed it, and shall not take the others along.
 """
 
 from __future__ import annotations
@@ -17,7 +18,16 @@ import psycopg
 from prefect import Task
 
 from config.errors import AssayError
-from storage.contents import DUE_CHANNEL, claim_due, claim_left_over, in_hand
+from storage.contents import (
+    DIED,
+    DUE_CHANNEL,
+    StoredContent,
+    claim_due,
+    claim_left_over,
+    end_left_over_analyses,
+    give_up_analysis,
+    in_hand,
+)
 from storage.database import database_now
 from storage.media_jobs import StoredJob, hand_out, handed_out
 from tasks.content_jobs import media_job, moderate_and_analyze
@@ -60,6 +70,9 @@ class Dispatcher:
             for one in (moderate_and_analyze, media_job)
         }
         self._here: dict[str, set[Future[Any]]] = {name: set() for name in self._threads}
+        # a single thread, and each claimed only when it begins: who dies over one burns no try of the others
+        self._alone = ThreadPoolExecutor(1, thread_name_prefix="one by one")
+        self._at_one: Future[None] | None = None
         self._prefect_not_before = 0.0
         self._listening: psycopg.Connection[Any] | None = None
 
@@ -82,7 +95,7 @@ class Dispatcher:
                 logger.exception("the dispatcher failed, and goes on")
                 self._stop.wait(POLL_SECONDS)
         self._deafen()
-        for threads in self._threads.values():
+        for threads in (*self._threads.values(), self._alone):
             threads.shutdown(wait=True, cancel_futures=True)
 
     def stop(self) -> None:
@@ -96,7 +109,11 @@ class Dispatcher:
         for one in claim_left_over(self._parts.engine, limit=BATCH, at=at):
             logger.error("content %s is left to people: its workers died", one.id)
             leave_to_people(self._parts, one, at)
+            give_up_analysis(self._parts.engine, one, DIED)
+        for name in end_left_over_analyses(self._parts.engine, limit=BATCH, at=at):
+            logger.error("the analysis of content %s is given up: its workers died", name)
         self._media(at)
+        self._one_by_one(at)
         return self._contents(at)
 
     def _contents(self, at: datetime) -> bool:
@@ -105,10 +122,33 @@ class Dispatcher:
             return False
         if in_hand(engine, at=at) >= self._workers * BATCHES * BATCH:
             return False
-        ids = [one.id for one in claim_due(engine, limit=BATCH, at=at)]
+        ids = [one.id for one in claim_due(engine, limit=BATCH, at=at, silent=False)]
         if ids:
             self._hand_out(moderate_and_analyze, {"ids": ids, "count": len(ids)})
         return len(ids) == BATCH
+
+    def _one_by_one(self, at: datetime) -> None:
+        if self._at_one is not None and not self._at_one.done():
+            return
+        for one in claim_due(self._parts.engine, limit=1, at=at, silent=True):
+            self._at_one = self._alone.submit(self._carefully, one)
+
+    def _carefully(self, first: StoredContent) -> None:
+        """Work on this one, then on the next, while there are any. Not through Prefect, where what was claimed
+        would wait until it is due again.
+        """
+        due = [first]
+        while due:
+            logger.warning("content %s is looked at alone: its last worker said nothing", due[0].id)
+            _logged(moderate_and_analyze, {"ids": [due[0].id], "count": 1})
+            if self._stop.is_set():
+                return
+            try:
+                at = database_now(self._parts.engine)
+                due = claim_due(self._parts.engine, limit=1, at=at, silent=True)
+            except (AssayError, psycopg.Error) as error:
+                logger.warning("what is looked at alone waits: %s", error)
+                return
 
     def _media(self, at: datetime) -> None:
         engine = self._parts.engine
@@ -154,7 +194,7 @@ class Dispatcher:
 
 
 def _named(job: StoredJob) -> dict[str, Any]:
-    return {"job_id": str(job.id), "kind": job.kind, "source": job.source[-80:]}
+    return {"job_id": str(job.id), "kind": job.kind, "source": job.source[-80:], "attempts": job.attempts}
 
 
 def _logged(what: Task[..., Any], arguments: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from sqlalchemy import Engine
 
-from config.errors import AssayError, DatabaseUnavailable, InputError
+from config.errors import AssayError, DatabaseUnavailable, InputError, RegistryUnavailable
 from storage.media_jobs import LEASE, PAUSE, StoredJob, fail_job, finish, progress, take_job, worn_out
 from tasks.content_tools import now, tools
 from tasks.content_work import moderate_video, video_failed, work_on
@@ -52,8 +52,13 @@ def moderate_and_analyze(ids: list[str], count: int = 0) -> dict[str, Any]:  # n
 
 @task(name="media job", task_run_name="{kind} of {source}", cache_policy=NO_CACHE)
 @spanned("media job", WORKER)
-def media_job(job_id: str, kind: str = "media job", source: str = "") -> dict[str, Any]:  # noqa: ARG001
+def media_job(
+    job_id: str, kind: str = "media job", source: str = "", attempts: int | None = None  # noqa: ARG001
+) -> dict[str, Any]:  # fmt: skip
     """Do a media job, unless somebody else does; ``kind`` and ``source`` are for the name of the run.
+
+    ``attempts`` is how often the job had been tried when it was handed out: of several runs that waited for
+    the same try one does it. Runs of before this was told have none, and take the job in any case.
 
     A worker that is taken for dead, since nothing was heard of it, leaves the job to whoever has it then.
 
@@ -61,7 +66,7 @@ def media_job(job_id: str, kind: str = "media job", source: str = "") -> dict[st
         AssayError: this try failed; the job is due again later, or has failed for good.
     """
     parts, _ = tools()
-    job = take_job(parts.engine, UUID(job_id), at=now())
+    job = take_job(parts.engine, UUID(job_id), at=now(), attempts=attempts)
     if job is None:
         return {"job": job_id, "state": "somebody else's, or done"}
     if worn_out(job):
@@ -89,6 +94,9 @@ def do_job(job: StoredJob, *, pause: timedelta = PAUSE) -> dict[str, Any]:
     except InputError as error:  # the file's fault, today and tomorrow
         _failed(job, error.message, pause=pause, for_good=True)
         raise
+    except RegistryUnavailable as error:  # nobody knows by which version: the film was not looked at
+        _failed(job, error.message, pause=pause, tried=False)
+        raise
     except Exception as error:
         sentence = error.message if isinstance(error, AssayError) else f"{type(error).__name__}: {error}"
         _failed(job, sentence, pause=pause)
@@ -114,9 +122,11 @@ def _lost(job: StoredJob) -> JobLost:
     )
 
 
-def _failed(job: StoredJob, sentence: str, *, pause: timedelta, for_good: bool = False) -> None:
+def _failed(
+    job: StoredJob, sentence: str, *, pause: timedelta, for_good: bool = False, tried: bool = True
+) -> None:
     parts, models = tools()
-    if fail_job(parts.engine, job, sentence, now(), for_good=for_good, pause=pause):
+    if fail_job(parts.engine, job, sentence, now(), for_good=for_good, pause=pause, tried=tried):
         logger.error("%s of %s has failed for good: %s", job.kind, job.source, sentence)
         if job.kind == "moderate-video":
             video_failed(parts, models, job, now())

@@ -1,7 +1,8 @@
 """The versions in production of the families of content, and those tried beside them, in a worker's memory.
 
 The alias of each is asked for now and then. With MLflow away the worker goes on with what it has; one that has
-just started finds on disk what was in production last.
+just started finds on disk what was in production last. That nothing is known is not that there is none: without
+either, content waits.
 """
 
 from __future__ import annotations
@@ -15,13 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from config.errors import AssayError, RegistryUnavailable
+from config.errors import AssayError, ModelInvalid, ModelNotFound, RegistryError, RegistryUnavailable
 from models.analysis.analyzer import FAMILIES as ANALYSIS
 from models.analysis.analyzer import Analyzer
 from models.analysis.language import LanguageFinder
 from models.family import get_family
 from models.rollout import in_trial
+from registry.catalog import FILES
 from registry.files import read_folder
+from registry.records import ModelVersion
 from registry.rollout_tag import RolloutTag, rollout_of
 from tasks.content_later import Later
 from tasks.platform import Platform
@@ -82,7 +85,11 @@ class ContentModels:
         self._finder: LanguageFinder | None = None
 
     def current(self, family: str) -> InUse | None:
-        """The version in production, as far as known; None: there is none, or none could be had yet."""
+        """The version in production, as far as known; None: there is none, or it cannot be used.
+
+        Raises:
+            RegistryUnavailable: nobody could be asked yet, and the disk says nothing either.
+        """
         return self.known(family)[0]
 
     def known(self, family: str) -> tuple[InUse | None, Tried | None]:
@@ -92,7 +99,12 @@ class ContentModels:
                 self._look(family)
                 self._prune()
                 self._asked[family] = self._clock()
-            return self._held.get(family), self._tried.get(family)
+            if family not in self._held:
+                raise RegistryUnavailable(
+                    f"Which version of {family} is in production is not known: nobody could be asked.",
+                    hint="Content waits for it. See `assay status`, and MLFLOW_TRACKING_URI.",
+                )
+            return self._held[family], self._tried.get(family)
 
     def analyzer(self, models: Sequence[InUse | None]) -> Analyzer:
         """All parts of the analysis by these versions of ``ANALYSIS``; None: a simple way stands in."""
@@ -127,18 +139,24 @@ class ContentModels:
         try:
             version = self._parts.registry.production(family)
             if version is None:
+                if held is not None or family not in self._held:
+                    self._write_down(family, None)
                 self._held[family] = None
-                self._note(family).unlink(missing_ok=True)
             elif held is None or held.version != version.version:
+                if held is None:  # there is one: what stood here is no answer any more
+                    self._held.pop(family, None)
                 loaded = self._parts.registry.load(family, version.version)
                 self._held[family] = InUse(loaded.predictor, version.version)
-                self._write_down(family, version.version, self._parts.registry.folder(version))
+                self._write_down(family, version)
                 logger.info("content is looked at with version %s of %s", version.version, family)
             self._follow(family, version.tags if version else {})
-        except RegistryUnavailable:
-            if held is None:
-                self._held[family] = self._from_disk(family)
         except AssayError as error:
+            if isinstance(error, RegistryError) and not isinstance(error, ModelNotFound | ModelInvalid):
+                # it does not answer, or refuses to: what is in production is not known by that
+                if family not in self._held:
+                    self._from_disk(family)
+                return
+            self._held.setdefault(family, None)
             self._tried[family] = self._wanted[family] = None
             logger.warning("the version of %s in production cannot be used: %s", family, error)
 
@@ -175,14 +193,26 @@ class ContentModels:
     def _note(self, family: str) -> Path:
         return self._folder / f"{family}.json"
 
-    def _write_down(self, family: str, version: str, place: Path) -> None:
+    def _write_down(self, family: str, version: ModelVersion | None) -> None:
+        """Note what is in production, or that nothing is."""
+        noted: dict[str, str | None] = {"version": None}
+        if version is not None:
+            folder, sha256 = self._parts.registry.folder(version), version.tags.get(FILES, "")
+            noted = {"version": version.version, "folder": str(folder), "sha256": sha256}
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._note(family).write_text(json.dumps({"version": version, "folder": str(place)}))
+        self._note(family).write_text(json.dumps(noted))
 
-    def _from_disk(self, family: str) -> InUse | None:
+    def _from_disk(self, family: str) -> None:
+        """Hold what the note says, if there is one and its files are those that were registered."""
         try:
             noted = json.loads(self._note(family).read_text())
-            files = read_folder(Path(noted["folder"]), family=family)
-            return InUse(get_family(family).load(files), str(noted["version"]))
-        except (OSError, ValueError, KeyError, AssayError):
-            return None
+            if noted["version"] is None:
+                self._held[family] = None
+                return
+            # notes of before have no SHA-256
+            files = read_folder(Path(noted["folder"]), family=family, sha256=noted.get("sha256", ""))
+            self._held[family] = InUse(get_family(family).load(files), str(noted["version"]))
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, AssayError) as error:
+            logger.warning("what was in production of %s is not known from disk: %s", family, error)

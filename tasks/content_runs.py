@@ -10,12 +10,14 @@ from typing import Any
 from config.errors import AssayError, InputError, ModelInvalid
 from storage.contents import ask_again, get_contents
 from storage.latest_snapshots import latest_snapshots
-from storage.media_jobs import LEASE, request_job, take_job
+from storage.media_jobs import LEASE, get_job, request_job, take_job
 from storage.predictions import insert_predictions
 from tasks.content_jobs import do_job
+from tasks.content_judging import SPACE
 from tasks.content_tools import now, tools
 from tasks.content_work import ask_for_frames, work_on
 from tasks.policy import networked
+from tasks.runtime import run_id
 from tasks.training import Champion
 
 
@@ -52,8 +54,12 @@ def analyze_contents(ids: list[str]) -> dict[str, Any]:
 
 @networked("media work")
 def media_work(kind: str, ids: list[str]) -> dict[str, Any]:
-    """Captions or thumbnails of contents with a video; also of a bare key in the media bucket."""
+    """Captions or thumbnails of contents with a video; also of a bare key in the media bucket.
+
+    Tried again in the same run it asks for the same jobs, and does none of them a second time.
+    """
     parts, _ = tools()
+    run = run_id()
     contents = {one.id: one for one in get_contents(parts.engine, ids)}
     made: dict[str, str] = {}
     failed: dict[str, str] = {}
@@ -66,6 +72,7 @@ def media_work(kind: str, ids: list[str]) -> dict[str, Any]:
         job = request_job(
             parts.engine, kind, source, content_id=one.id if one else None,
             creator_id=one.creator_id if one else None, at=now(), hold=LEASE,
+            id_=uuid.uuid5(SPACE, f"by hand\n{run}\n{kind}\n{name}"),
         )  # fmt: skip
         try:
             _run(job)
@@ -75,13 +82,20 @@ def media_work(kind: str, ids: list[str]) -> dict[str, Any]:
     return _told(ids, ids, failed, "", jobs=made)
 
 
-def _run(job: uuid.UUID) -> dict[str, Any]:
-    """Do a job here and now. Raises what went wrong, and InputError where another worker has it."""
+def _run(job: uuid.UUID) -> None:
+    """Do a job here and now, unless it was done already.
+
+    Raises what went wrong, then or now, and InputError where another worker has it.
+    """
     parts, _ = tools()
     taken = take_job(parts.engine, job, at=now())
-    if taken is None:
-        raise InputError("another worker is at it, or it was done already", hint="See its state.")
-    return do_job(taken)
+    if taken is not None:
+        do_job(taken)
+        return
+    found = get_job(parts.engine, job)
+    if found is None or found.state != "done":
+        failed = found.error if found is not None and found.state == "failed" else None
+        raise InputError(failed or "another worker is at it", hint="See its state.")
 
 
 @networked("predict virality")

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from config.errors import AssayError, DatabaseUnavailable
+from config.errors import AssayError, DatabaseUnavailable, RegistryUnavailable
 from models.moderation.decide import Policy, policy_from_settings
 from models.moderation.judging import TextScores, score_texts, whole_text
-from storage.contents import StoredContent, fail, get_contents, store_analysis
+from storage.contents import StoredContent, fail, get_contents, give_up_analysis, store_analysis
 from storage.media_jobs import StoredJob, request_job
 from storage.moderation import insert_decisions
 from tasks.content_judging import SPACE, Seen, decision_row
@@ -29,12 +29,15 @@ MOST_FRAMES = 48
 
 @dataclass
 class Worked:
-    """What became of a batch: ids by what was done, and those that failed with the reason."""
+    """What became of a batch: ids by what was done, and those that failed with the reason. ``waiting``: of
+    these, those that were not tried, since nobody knows yet by which version.
+    """
 
     moderated: list[str] = field(default_factory=list)
     analyzed: list[str] = field(default_factory=list)
     videos: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
+    waiting: set[str] = field(default_factory=set)
     missing: list[str] = field(default_factory=list)
     decisions: dict[str, str] = field(default_factory=dict)
 
@@ -59,7 +62,8 @@ def work_on(
     moderate: bool = True,
     analyze: bool = True,
 ) -> Worked:
-    """Moderate and analyze contents that want it. One that fails is given back, and the rest goes on.
+    """Moderate and analyze contents that want it. One that fails is given back, and the rest goes on. What
+    cannot be begun, since the registry could never be asked, is given back as if it had not been tried.
 
     Of a video the frames are looked at by a job of its own, and the decision waits for that.
 
@@ -89,8 +93,10 @@ def work_on(
                 done.videos.append(one.id)
         rest = [one for one in wanting if not one.video]
         _apart(rest, done, lambda some: _moderate(parts, models, some, at, done, languages))
+    seen = {one.id: one for one in found}
     for name, problem in done.failed.items():
-        for one in fail(parts.engine, [name], problem, at):
+        tried = name not in done.waiting
+        for one in fail(parts.engine, [name], problem, at, seen=seen, tried=tried):
             _give_up(parts, models, one, problem, at, done)
     return done
 
@@ -105,6 +111,8 @@ def _apart(
         work(contents)
     except DatabaseUnavailable:
         raise
+    except RegistryUnavailable as error:
+        _wait(contents, error, done)
     except Exception as error:
         if len(contents) > 1:
             half = len(contents) // 2
@@ -113,6 +121,12 @@ def _apart(
             return
         logger.exception("content %s could not be worked on", contents[0].id)
         done.failed[contents[0].id] = f"{type(error).__name__}: {error}"
+
+
+def _wait(contents: Sequence[StoredContent], error: RegistryUnavailable, done: Worked) -> None:
+    logger.warning("%d contents wait: %s", len(contents), error.message)
+    done.waiting |= {one.id for one in contents}
+    done.failed |= {one.id: error.message for one in contents}
 
 
 def _analyze(
@@ -148,6 +162,8 @@ def _moderate(
             seen = _pictures(parts, models, one)
             row = decision_row(one, text, version, policy, at, language=_language(one, languages), seen=seen)
             decided.append((one, seen, row))
+        except RegistryUnavailable as error:
+            _wait([one], error, done)
         except AssayError as error:
             done.failed[one.id] = error.message
     insert_decisions(parts.engine, [row for _, _, row in decided], settings=parts.settings)
@@ -156,7 +172,8 @@ def _moderate(
         done.decisions[one.id] = row["decision"]
     compare_texts(parts, models, decided, at)
     pictured = [(one, seen) for one, seen, _ in decided if one.images]
-    compare_pictures(parts, models, pictured, lambda one, model: look_at_pictures(parts, one, model), at)
+    if pictured:  # of texts alone nobody asks for the image model, nor waits for it
+        compare_pictures(parts, models, pictured, lambda one, model: look_at_pictures(parts, one, model), at)
 
 
 def _scored(
@@ -173,6 +190,8 @@ def _scored(
 
 
 def _pictures(parts: Platform, models: ContentModels, one: StoredContent) -> Seen:
+    if not one.images:
+        return Seen()
     ((seen, _),) = by_own(models, "imagery", [one], lambda model, _: [look_at_pictures(parts, one, model)])
     return seen
 
@@ -246,7 +265,10 @@ def video_failed(parts: Platform, models: ContentModels, job: StoredJob, at: dat
         pictures = _pictures(parts, models, found[0])
     except AssayError:
         pictures = Seen(missing=("image",))
-    return _decide(parts, models, found[0], both(pictures, Seen(missing=(VIDEO,))), at)
+    try:
+        return _decide(parts, models, found[0], both(pictures, Seen(missing=(VIDEO,))), at)
+    except RegistryUnavailable:  # its tries are used up: nothing would come back to it
+        return leave_to_people(parts, found[0], at)
 
 
 def _decide(parts: Platform, models: ContentModels, one: StoredContent, seen: Seen, at: datetime) -> str:
@@ -261,10 +283,17 @@ def _decide(parts: Platform, models: ContentModels, one: StoredContent, seen: Se
 def _give_up(
     parts: Platform, models: ContentModels, one: StoredContent, problem: str, at: datetime, done: Worked
 ) -> None:
-    """All tries are used up: what nothing could look at is for a person."""
+    """All tries are used up: what nothing could look at is for a person. Why there is no analysis is kept."""
     logger.error("content %s is given up: %s", one.id, problem)
-    if not one.wants_moderation:
-        return
+    if one.wants_moderation:
+        _decide_anyway(parts, models, one, at, done)
+    if one.wants_analysis:
+        give_up_analysis(parts.engine, one, problem)
+
+
+def _decide_anyway(
+    parts: Platform, models: ContentModels, one: StoredContent, at: datetime, done: Worked
+) -> None:
     try:
         seen = Seen(missing=(IMAGE,) if one.images else ())
         done.decisions[one.id] = _decide(parts, models, one, seen, at)

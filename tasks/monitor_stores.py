@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import shutil
 import time
 from pathlib import Path
@@ -20,6 +21,8 @@ LONG_TRANSACTION = dt.timedelta(hours=1)
 #: What waits longer than this was forgotten by its worker.
 WAITING = dt.timedelta(minutes=30)
 LEAST_MEMORY = 0.05
+#: Contents that a finding names.
+NAMED = 5
 
 
 def look_at_database(settings: Settings, at: dt.datetime) -> Looked:
@@ -34,8 +37,12 @@ def look_at_database(settings: Settings, at: dt.datetime) -> Looked:
                 "run `assay up`."
             )
             return Looked((), (platform_finding("database tables", "critical", sentence),))
+        since = at - dt.timedelta(days=1)
         waiting = _queues(
-            monitor_health.queues(engine), monitor_health.given_up(engine, at - dt.timedelta(days=1)), at
+            monitor_health.queues(engine),
+            monitor_health.given_up(engine, since),
+            at,
+            {"contents": _analyze_again(monitor_health.contents_given_up(engine, since, most=NAMED))},
         )
         candidates = [
             Figure(f"queue candidates of {one.name}: rows", float(one.waiting))
@@ -71,7 +78,16 @@ def _server(found: monitor_health.Server) -> list[Finding]:
     return findings
 
 
-def _queues(queues: list[monitor_health.Queue], given_up: dict[str, int], at: dt.datetime) -> Looked:
+def _analyze_again(contents: list[str]) -> str:
+    """What to do about contents whose analysis was given up: nothing looks at them again by itself."""
+    asked = json.dumps(contents, ensure_ascii=False)
+    return f" Have them analyzed again: `assay flows run analyze-content --param 'content_ids={asked}'`."
+
+
+def _queues(
+    queues: list[monitor_health.Queue], given_up: dict[str, int], at: dt.datetime, advice: dict[str, str]
+) -> Looked:
+    """What waits and what was given up; ``advice`` about the latter, by queue."""
     figures, findings = [], []
     for one in queues:
         figures.append(Figure(f"queue {one.name}: rows", float(one.waiting)))
@@ -83,6 +99,7 @@ def _queues(queues: list[monitor_health.Queue], given_up: dict[str, int], at: dt
             findings.append(platform_finding(f"queue {one.name}", "warning", sentence))
         if given_up.get(one.name):
             sentence = f"{given_up[one.name]} {one.name} were given up in the last day, after several tries."
+            sentence += advice.get(one.name, "")
             findings.append(platform_finding(f"{one.name} given up", "warning", sentence))
     return Looked(tuple(figures), tuple(findings))
 

@@ -10,11 +10,12 @@ from sqlalchemy import Engine, text
 from serving.content_backlog import BacklogFigures
 from serving.metrics import ServiceMetrics
 from storage.backlog import waiting_work
-from storage.contents import TRIES, claim_due, put_contents
+from storage.contents import LEASE, TRIES, ask_again, claim_due, put_contents
 from storage.database import transaction
 from storage.media_jobs import finish, request_job, take_job
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
+YEAR = timedelta(days=365)
 
 
 def by_work(engine: Engine) -> dict[str, tuple[int, datetime | None]]:
@@ -35,6 +36,42 @@ def test_contents_wait_until_they_are_looked_at_or_given_up(engine: Engine) -> N
     with transaction(engine) as connection:
         connection.execute(text("update contents set attempts = :tries where id = 'p1'"), {"tries": TRIES})
     assert by_work(engine)["contents"] == (1, AT + timedelta(minutes=5))
+
+
+def oldest(engine: Engine) -> datetime | None:
+    return by_work(engine)["contents"][1]
+
+
+def settle(engine: Engine) -> None:
+    with transaction(engine) as connection:
+        connection.execute(
+            text(
+                "update contents set moderated_revision = revision, analyzed_revision = revision, attempts = 0"
+            )
+        )
+
+
+def test_an_old_content_that_changes_waits_since_the_change(engine: Engine) -> None:
+    put_contents(engine, [post("p1")], AT - YEAR)
+    settle(engine)
+    put_contents(engine, [post("p1") | {"text": "corrected"}], AT)
+    assert oldest(engine) == AT
+
+
+def test_an_old_content_that_is_asked_for_again_waits_since_then(engine: Engine) -> None:
+    put_contents(engine, [post("p1")], AT - YEAR)
+    settle(engine)
+    ask_again(engine, ["p1"], AT, moderate=True, analyze=True)
+    assert oldest(engine) == AT
+
+
+def test_neither_telling_the_same_again_nor_workers_that_die_make_what_waits_younger(engine: Engine) -> None:
+    put_contents(engine, [post("p1")], AT)
+    put_contents(engine, [post("p1")], AT + LEASE)
+    assert oldest(engine) == AT
+    for number in range(2):
+        claim_due(engine, limit=1, at=AT + number * 2 * LEASE)
+    assert oldest(engine) == AT
 
 
 def test_a_media_job_waits_until_it_is_done_and_then_its_webhook_does(engine: Engine) -> None:

@@ -228,6 +228,37 @@ def test_the_job_of_a_dead_worker_is_handed_out_again_and_its_late_result_is_nob
     assert finish(engine, quick, {"by": "quick"}, later)
 
 
+def test_of_runs_that_were_handed_out_for_the_same_try_the_first_takes_it_and_the_others_nothing(
+    engine: Engine,
+) -> None:
+    name = job(engine)
+    waited = [hand_out(engine, limit=9, at=AT + number * JOB_LEASE)[0].attempts for number in range(3)]
+    assert waited == [0, 0, 0], "it waited so long that it was handed out three times"
+    at = AT + 3 * JOB_LEASE
+    first, *rest = waited
+    taken = take_job(engine, name, at=at, attempts=first)
+    assert taken is not None
+    assert not fail_job(engine, taken, "the store is away", at)
+    for attempts in rest:
+        assert take_job(engine, name, at=at, attempts=attempts) is None
+    found = get_job(engine, name)
+    assert found is not None
+    assert (found.state, found.attempts, found.next_at) == ("queued", 1, at + timedelta(seconds=60))
+    (again,) = hand_out(engine, limit=9, at=found.next_at)
+    retried = take_job(engine, name, at=found.next_at, attempts=again.attempts)
+    assert retried is not None
+    assert retried.attempts == 2
+
+
+def test_the_job_of_a_dead_worker_is_taken_by_the_run_it_was_handed_out_to(engine: Engine) -> None:
+    name = job(engine)
+    assert take_job(engine, name, at=AT, attempts=0) is not None
+    later = AT + 2 * JOB_LEASE
+    (handed,) = hand_out(engine, limit=9, at=later)
+    assert take_job(engine, name, at=later, attempts=0) is None
+    assert take_job(engine, name, at=later, attempts=handed.attempts) is not None
+
+
 def test_a_job_is_tried_four_times_further_and_further_apart(engine: Engine) -> None:
     name, at, pauses = job(engine), AT, []
     for attempt in range(1, 5):

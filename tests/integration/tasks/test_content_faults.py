@@ -10,16 +10,17 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import pytest
 from PIL import Image
 from pydantic import SecretStr
 
-from config.errors import StoreUnavailable
+from config.errors import DatabaseUnavailable, InputError, RegistryUnavailable, StoreUnavailable
 from demo.content_pictures import film
 from storage.contents import StoredContent, ask_again, claim_due, get_content, in_hand, put_contents
-from storage.media_jobs import RETRIES, get_job, hand_out, jobs_of, request_job, take_job
+from storage.media_jobs import RETRIES, StoredJob, get_job, hand_out, jobs_of, request_job, take_job
 from storage.moderation import appeal, history, insert_decisions, review
 from storage.objects import open_store
 from tasks import content_jobs, content_pictures
@@ -119,6 +120,30 @@ def test_a_video_is_moderated_again_by_hand_with_its_frames(shared: Platform, mo
     assert not content(shared, "v").wants_moderation
     assert {one.image_version for one in history(shared.engine, "v")} == {"7", "8"}
     assert len(jobs_of(shared.engine, "v")) == 1
+
+
+def test_a_film_that_nobody_knows_a_version_for_waits_and_loses_no_try(
+    shared: Platform, models: ContentModels
+) -> None:
+    """MLflow is away, and this worker has never heard of a version: the film was not looked at."""
+    in_production(shared, "imagery", "7")
+    open_store(shared.settings, shared.settings.media_bucket).put("film.mp4", film(3))
+    publish(shared, {"id": "v", "kind": "video", "text": SPAM, "video": "film.mp4"})
+    work_on(shared, models, ["v"], AT)
+    (job,) = jobs_of(shared.engine, "v")
+    shared.registry.away = True  # type: ignore[attr-defined]
+    for _ in range(RETRIES + 2):
+        with pytest.raises(RegistryUnavailable):
+            content_jobs.media_job.fn(str(job.id))
+    waiting = get_job(shared.engine, job.id)
+    assert waiting is not None
+    assert (waiting.state, waiting.attempts) == ("queued", 0)
+    assert content(shared, "v").moderation_status == "pending"
+    shared.registry.away = False  # type: ignore[attr-defined]
+
+    assert content_jobs.media_job.fn(str(job.id))["state"] == "done"
+
+    assert content(shared, "v").moderation_status == "rejected"
 
 
 def test_a_picture_that_has_come_meanwhile_is_a_decision_of_its_own(
@@ -280,6 +305,78 @@ def test_a_job_that_somebody_does_by_hand_is_not_handed_out_too(
     monkeypatch.setattr("tasks.content_runs.take_job", lambda *a, **k: (look(None, None), real(*a, **k))[1])
     assert media_work.fn("captions", ["film.mp4"])["failed"] == {}
     assert handed == []
+
+
+def test_runs_that_piled_up_while_a_job_waited_cost_it_one_try_and_its_pause_holds(
+    shared: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    piled: list[dict[str, Any]] = []
+
+    def away(*_: Any) -> dict[str, Any]:
+        raise StoreUnavailable("The store does not answer.")
+
+    monkeypatch.setattr(content_jobs, "_result", away)
+    monkeypatch.setattr(content_jobs.media_job, "delay", lambda **given: piled.append(given))
+    job = request_job(shared.engine, "captions", "film.mp4", at=now())
+    dispatcher = Dispatcher(shared, 1, lambda: None, lambda: True)
+    for number in range(3):  # every two minutes, while all workers are at long films
+        dispatcher._media(now() + number * timedelta(minutes=3))
+    assert [given["job_id"] for given in piled] == [str(job)] * 3
+
+    with pytest.raises(StoreUnavailable):
+        content_jobs.media_job.fn(**piled[0])
+    for given in piled[1:]:
+        assert content_jobs.media_job.fn(**given)["state"] == "somebody else's, or done"
+
+    found = get_job(shared.engine, job)
+    assert found is not None
+    assert (found.state, found.attempts) == ("queued", 1)
+
+
+def test_a_run_that_was_handed_out_before_tries_were_named_takes_its_job(
+    shared: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(content_jobs, "_result", lambda *_: {})
+    job = request_job(shared.engine, "captions", "film.mp4", at=now())
+    assert content_jobs.media_job.fn(str(job), "captions", "film.mp4")["state"] == "done"
+
+
+def test_a_task_that_is_tried_again_asks_for_the_same_jobs_and_does_none_of_them_twice(
+    shared: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    did: list[str] = []
+
+    def work(job: StoredJob, hold: Any) -> dict[str, Any]:
+        did.append(job.source)
+        if job.source == "broken.mp4":
+            raise InputError("The file has no sound.")
+        return {}
+
+    monkeypatch.setattr(content_jobs, "_result", work)
+    asked: list[str] = []
+
+    def ask(engine: Any, kind: str, source: str, **given: Any) -> Any:
+        asked.append(source)
+        if asked == ["a.mp4", "broken.mp4", "b.mp4"]:
+            raise DatabaseUnavailable("The database does not answer.")
+        return request_job(engine, kind, source, **given)
+
+    monkeypatch.setattr("tasks.content_runs.request_job", ask)
+    monkeypatch.setenv("PREFECT__FLOW_RUN_ID", str(uuid4()))
+    files = ["a.mp4", "broken.mp4", "b.mp4"]
+    with pytest.raises(DatabaseUnavailable):
+        media_work.fn("captions", files)
+    done = media_work.fn("captions", files)  # as Prefect does it, in the same run
+    assert did == ["a.mp4", "broken.mp4", "b.mp4"]
+    assert (sorted(done["jobs"]), done["failed"]) == (
+        ["a.mp4", "b.mp4"],
+        {"broken.mp4": "The file has no sound."},
+    )
+
+    monkeypatch.setenv("PREFECT__FLOW_RUN_ID", str(uuid4()))
+    other = media_work.fn("captions", ["a.mp4"])
+    assert other["jobs"]["a.mp4"] != done["jobs"]["a.mp4"], "another run is another wish"
+    assert did[3:] == ["a.mp4"]
 
 
 def test_a_product_that_hangs_is_told_by_a_thread_of_its_own_and_holds_nothing_up(

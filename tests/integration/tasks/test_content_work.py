@@ -205,6 +205,7 @@ def test_with_mlflow_away_a_worker_goes_on_and_a_new_one_finds_what_was_in_produ
     write_folder(tmp_path / "models" / "moderation" / "3", files, make_listing("moderation", files))
     first = models.current("moderation")
     assert first is not None
+    assert models.current("topics") is None
     parts.registry.away = True  # type: ignore[attr-defined]
     assert models.current("moderation") is first
     fresh = ContentModels(parts, tmp_path / "notes", clock=iter(range(100)).__next__)
@@ -212,7 +213,7 @@ def test_with_mlflow_away_a_worker_goes_on_and_a_new_one_finds_what_was_in_produ
     assert isinstance(found, InUse)
     assert found.version == "3"
     assert np.allclose(found.predictor.score([SPAM]), first.predictor.score([SPAM]))
-    assert fresh.current("topics") is None
+    assert fresh.current("topics") is None, "that there was none is known from disk too"
     assert get_family("moderation").name == "moderation"
 
 

@@ -20,10 +20,11 @@ from sqlalchemy import Engine, text
 from config.settings import Settings
 from local.environment import settings_environment
 from local.ports import free_port
-from storage.contents import get_content, put_contents
+from storage.contents import StoredContent, get_content, put_contents
 from storage.database import transaction
 from storage.media_jobs import get_job, request_job
 from tasks.content_worker import alive_since
+from tests.receivers import web_server
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -73,15 +74,18 @@ def settled(engine: Engine, *names: str) -> bool:
 
 
 @pytest.fixture
-def of_worker(settings: Settings, prefect_here: str) -> Settings:
-    """Prefect is the session's, and MLflow is away."""
-    return settings.model_copy(
-        update={
-            "prefect_api_url": prefect_here,
-            "mlflow_tracking_uri": f"http://127.0.0.1:{free_port()}",
-            "content_workers": 1,
-        }
-    )
+def of_worker(settings: Settings, prefect_here: str) -> Iterator[Settings]:
+    """Prefect is the session's, and MLflow says that no version is in production."""
+    with web_server() as mlflow:
+        # to each question, as MLflow does where there is no such model
+        mlflow.status = 404
+        yield settings.model_copy(
+            update={
+                "prefect_api_url": prefect_here,
+                "mlflow_tracking_uri": mlflow.url,
+                "content_workers": 1,
+            }
+        )
 
 
 def test_what_is_published_becomes_a_run_in_prefect_and_its_end_is_quick(
@@ -116,6 +120,26 @@ def test_without_prefect_the_worker_does_the_work_itself(
         wait(lambda: settled(engine, "c1"), log)
 
 
+def test_a_worker_that_starts_while_mlflow_is_away_decides_nothing_and_uses_up_no_try(
+    of_worker: Settings, engine: Engine, tmp_path: Path
+) -> None:
+    log = tmp_path / "worker.log"
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    away = of_worker.model_copy(
+        update={"prefect_api_url": f"{nowhere}/api", "mlflow_tracking_uri": nowhere, "home": tmp_path / "empty"}
+    )
+    with worker(away, log):
+        publish(engine, "c1")
+        wait(lambda: (_content(engine, "c1")).error is not None, log)
+    found = _content(engine, "c1")
+    assert (found.moderation_status, found.analysis, found.attempts) == ("pending", None, 0)
+
+    with transaction(engine) as connection:  # as when its pause is over
+        connection.execute(text("update contents set claimed_at = claimed_at - interval '1 hour'"))
+    with worker(of_worker, log):
+        wait(lambda: settled(engine, "c1"), log)
+
+
 def test_what_a_killed_worker_left_is_taken_up_by_the_next_one(
     of_worker: Settings, engine: Engine, tmp_path: Path
 ) -> None:
@@ -147,6 +171,12 @@ def _claimed(engine: Engine) -> int:
     with transaction(engine) as connection:
         query = text("select count(*) from contents where claimed_at is not null")
         return int(connection.execute(query).scalar_one())
+
+
+def _content(engine: Engine, name: str) -> StoredContent:
+    found = get_content(engine, name)
+    assert found is not None
+    return found
 
 
 def _no_job() -> object:

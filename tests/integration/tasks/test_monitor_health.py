@@ -21,7 +21,7 @@ from config.errors import DatabaseUnavailable, FlowUnavailable, RegistryUnavaila
 from config.settings import Settings
 from local.ports import free_port
 from storage.content_tables import WebhookDelivery
-from storage.contents import put_contents
+from storage.contents import TRIES, claim_due, fail, put_contents
 from storage.database import transaction
 from storage.monitor import upsert_figures
 from tasks.monitor_health import look_at_platform
@@ -92,6 +92,24 @@ def test_what_waits_too_long_is_found_and_what_came_just_now_is_not(settings: Se
         "queue contents": "warning", "queue webhooks": "warning", "webhooks given up": "warning",
     }  # fmt: skip
     assert "1 contents wait, the oldest since 1.0 hours" in seen.findings[0].sentence
+
+
+def test_an_analysis_that_was_given_up_is_named_for_a_day_and_does_not_wait(
+    settings: Settings, engine: Engine
+) -> None:
+    put_contents(engine, [{"id": name, "kind": "post", "text": "hello"} for name in ("c1", "tries")], NOW)
+    at = NOW
+    for _ in range(TRIES):
+        claim_due(engine, limit=9, at=at)
+        seen = look_at_database(settings, at)
+        assert "contents given up" not in found(seen), "its last try is not over"
+        fail(engine, ["c1"], "ValueError: boom", at)
+        at += HOUR
+    seen = look_at_database(settings, at)
+    assert found(seen) == {"contents given up": "warning"}
+    assert """analyze-content --param 'content_ids=["c1"]'`""" in seen.findings[0].sentence
+    assert figures(seen)["queue contents: rows"] == 0
+    assert found(look_at_database(settings, at + 25 * HOUR)) == {}
 
 
 def test_a_transaction_that_never_ends_is_found(settings: Settings, engine: Engine, monkeypatch: Any) -> None:
