@@ -53,7 +53,7 @@ def check_recovery(faults: Sequence[Happened]) -> Check:
 
 
 def check_kept(settings: Settings, mark: str, asks: Sequence[Ask], faults: Sequence[Happened]) -> list[Check]:
-    """No lost or doubled prediction or event."""
+    """No lost or doubled prediction, recommended list or event."""
     found = []
     for family, streams in (("viral", ("viral", "gateway")), ("ctr", ("ctr",)), ("face", ("styles",))):
         there = rows(
@@ -64,6 +64,14 @@ def check_kept(settings: Settings, mark: str, asks: Sequence[Ask], faults: Seque
         mine = [ask for ask in asks if ask.stream in streams]
         kept = compare(mine, Counter(row[0] for row in there), faults, {row[1] for row in there})
         found.append(_kept(f"predictions of {family}", kept))
+    # the users are the world's, not ours alone: of a list only its id tells that it is the one we were given
+    lists = Counter(
+        row[0]
+        for row in rows(settings, "select id::text from predictions where family = %s", ("recommendation",))
+    )
+    found.append(
+        _kept("recommended lists", compare([ask for ask in asks if ask.stream == "lists"], lists, faults))
+    )
     stored = Counter(
         row[0] for row in rows(settings, "select id from events where starts_with(id, %s)", (mark,))
     )

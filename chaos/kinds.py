@@ -161,9 +161,9 @@ _OTHERS: Mapping[str, Bound] = {
     "disk-full": Bound(
         RESTART_SECONDS,
         "an event or a content is acknowledged once it is on disk, so it is refused and sent again; a"
-        " prediction is answered all the same, and counted as not recorded",
+        " prediction or a list is answered all the same, and counted as not recorded",
         {"events": CATCH_UP_SECONDS, "contents": CATCH_UP_SECONDS, OWNED: RESTART_SECONDS},
-        ("viral", "ctr", "gateway", "styles"),
+        ("viral", "ctr", "lists", "gateway", "styles"),
     ),
     "disk-slow": Bound(
         RESTART_SECONDS,

@@ -6,7 +6,7 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,13 @@ class Ask:
     """A request and its end. Times are seconds since the epoch.
 
     Attributes:
-        keys: its own ids: the content asked about, or the events sent.
+        keys: its own ids: the content asked about, or the events sent; of a list the id that the answer gave,
+            by which alone it is on record.
         status: of HTTP; 0: there was no answer.
         recorded: ids of predictions that the answer gave; of the gateway, which gives none, empty.
         promised: the answer says, or means, that its keys are kept.
         degraded: answered without the part that should have answered.
+        made: of an answer that may be kept and given again, when it was made.
     """
 
     stream: str
@@ -38,6 +40,7 @@ class Ask:
     promised: bool = False
     degraded: bool = False
     again: bool = False
+    made: float | None = None
 
     @property
     def good(self) -> bool:
@@ -76,7 +79,9 @@ class Happened:
         return seconds is not None and self._covers(ask, seconds)
 
     def leaves_unrecorded(self, ask: Ask) -> bool:
-        """Whether ``ask`` may be answered and not recorded."""
+        """Whether ``ask`` may be answered and not recorded: what is kept is recorded when it is made only."""
+        if ask.made is not None:
+            ask = replace(ask, began=ask.made, ended=ask.made)
         return ask.stream in self.bound.unrecorded and self._covers(ask, SLACK)
 
     def _covers(self, ask: Ask, seconds: float) -> bool:
@@ -139,7 +144,7 @@ def compare(
         faults: those that may leave a prediction unrecorded.
         ids: the stored ids; those that answers gave must be among them. None: they are not compared.
     """
-    lost, unrecorded, promised = [], 0, set[str]()
+    lost, unrecorded, promised = set[str](), set[str](), set[str]()
     for ask in asks:
         if not ask.promised:
             continue
@@ -148,11 +153,11 @@ def compare(
         if ids is not None:
             missing += [one for one in ask.recorded if one not in ids and not missing]
         if missing and any(fault.leaves_unrecorded(ask) for fault in faults):
-            unrecorded += 1
+            unrecorded.update(missing)
         else:
-            lost += missing
+            lost.update(missing)
     doubled = sorted(key for key, count in stored.items() if count > 1)
-    return Kept(len(promised), tuple(sorted(set(lost))), tuple(doubled), unrecorded)
+    return Kept(len(promised), tuple(sorted(lost)), tuple(doubled), len(unrecorded))
 
 
 def unexcused(asks: Iterable[Ask], faults: Sequence[Happened]) -> list[Ask]:

@@ -218,10 +218,14 @@ class Load:
         answer = await self._post(
             session, "recommendation", "/api/v1/recommend", {"user_id": user, "limit": 10}
         )
-        degraded = bool(answer.body.get("degraded"))
-        self._book.write(
-            Ask("lists", (name,), began, time.time(), answer.status, answer.reason, (), False, degraded)
-        )
+        # users ask again, and a list that is kept has the id of when it was made: no id of ours is on record
+        identity = answer.body.get("recommendation_id")
+        ask = Ask(
+            "lists", (str(identity or name),), began, time.time(), answer.status, answer.reason,
+            promised=bool(identity), degraded=bool(answer.body.get("degraded")),
+            made=_moment(str(identity)) if identity else None,
+        )  # fmt: skip
+        self._book.write(ask)
 
     async def _events(self, session: ClientSession, name: str) -> None:
         at = datetime.now(UTC).isoformat()
@@ -244,19 +248,11 @@ class Load:
         good = answer.status == 202 and answer.body.get("accepted") == len(batch.events)
         if answer.status == 202 and not good:
             answer = Answered(0, reason=f"only {answer.body.get('accepted')} of {len(batch.events)} taken")
-        self._book.write(
-            Ask(
-                "events",
-                batch.keys,
-                began,
-                time.time(),
-                answer.status,
-                answer.reason,
-                (),
-                good,
-                again=batch.sent > 0,
-            )
-        )
+        ask = Ask(
+            "events", batch.keys, began, time.time(), answer.status, answer.reason, (), good,
+            again=batch.sent > 0,
+        )  # fmt: skip
+        self._book.write(ask)
         batch.sent += 1
         if not good or (batch.sent == 1 and self._draw.random() < REPEATED):
             self._wait(batch)
@@ -293,6 +289,11 @@ class Load:
             return Answered(0, reason=f"connection broken ({type(error).__name__})")
         except orjson.JSONDecodeError:
             return Answered(0, reason="the answer is not JSON")
+
+
+def _moment(identity: str) -> float:
+    """When an id of version 7 was drawn, in seconds since the epoch (RFC 9562, 5.7)."""
+    return (uuid.UUID(identity).int >> 80) / 1000.0
 
 
 def new_mark() -> str:

@@ -67,3 +67,4 @@ def test_only_a_clock_that_is_behind_refuses_events() -> None:
 def test_predictions_may_be_left_unrecorded_on_a_full_disk_only() -> None:
     lenient = {kind for kind, target, detail in EVERY if bound(kind, target, detail).unrecorded}
     assert lenient == {"disk-full"}
+    assert set(bound("disk-full", "disk").unrecorded) == {"viral", "ctr", "lists", "gateway", "styles"}

@@ -62,6 +62,25 @@ def test_a_full_disk_excuses_predictions_while_it_lasts_and_no_events() -> None:
     assert compare([event], {}, [full]).lost == ("e",)
 
 
+def kept_list(key: str, *, at: float, made: float) -> Ask:
+    return Ask("lists", (key,), at, at + 0.1, GOOD, promised=True, made=made)
+
+
+def test_a_list_that_was_kept_is_promised_once_and_lost_once() -> None:
+    asks = [kept_list(key, at=at, made=50.0) for at in (50.0, 60.0, 70.0) for key in ("l-1", "l-2")]
+    kept = compare(asks, {"l-1": 1})
+    assert (kept.promised, kept.lost) == (2, ("l-2",))
+
+
+def test_a_list_is_excused_by_the_full_disk_it_was_made_on_and_by_no_other() -> None:
+    full = fault("disk-full", "disk", began=100.0, lifted=108.0)
+    made_then = [kept_list("l-1", at=at, made=104.0) for at in (104.0, 300.0, 400.0)]
+    kept = compare(made_then, {}, [full])
+    assert (kept.lost, kept.unrecorded) == ((), 1), "it is kept, and given long after"
+    made_before = kept_list("l-2", at=104.0, made=50.0)
+    assert compare([made_before], {}, [full]).lost == ("l-2",)
+
+
 def test_a_failure_that_no_fault_explains_is_beyond_the_bounds() -> None:
     failed = ask("a", status=BAD, at=50.0)
     assert unexcused([failed, ask("b", at=50.0)], [fault()]) == [failed]
