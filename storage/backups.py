@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from config.errors import BackupCorrupt, InputError, ObjectNotFound
-from storage.objects import ObjectStore
+from storage.objects import RESERVED_SEGMENT, ObjectStore
 
 FORMAT = "assay-backup/1"
 INDEXES, BLOBS = "backups/", "blobs/"
 READ_BYTES = 1 << 20
+_PRIVATE, _OTHERS = 0o700, 0o077
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,27 @@ def name_of(at: datetime) -> str:
 def blob_key(sha256: str) -> str:
     """Where a blob lies."""
     return f"{BLOBS}{sha256[:2]}/{sha256}"
+
+
+def keep_private(folder: Path) -> None:
+    """Close a local folder of backups, made where it is not there, to all accounts but its owner's: everybody's
+    rows and pictures are in it.
+
+    One that holds other things too, or is meant for all, as ``/tmp``, keeps its mode: what is ours in it is
+    closed. What another account owns stays as it is, and so does what a disk without modes holds.
+    """
+    ours = [folder / name for name in (INDEXES, BLOBS, RESERVED_SEGMENT)]
+    with suppress(OSError):  # the first write to it says what is wrong
+        folder.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+        if set(folder.iterdir()) <= set(ours) and not folder.stat().st_mode & stat.S_ISVTX:
+            ours.append(folder)
+        for path in ours:
+            path.mkdir(mode=_PRIVATE, exist_ok=True)
+    for path in ours:
+        with suppress(OSError):
+            found = path.stat()
+            if found.st_uid == os.geteuid() and found.st_mode & _OTHERS:
+                path.chmod(stat.S_IMODE(found.st_mode) & ~_OTHERS)
 
 
 class BackupFolder:

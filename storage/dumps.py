@@ -30,9 +30,13 @@ order by 1, 2
 
 @contextmanager
 def snapshot(engine: Engine) -> Iterator[tuple[Connection, str]]:
-    """A read-only transaction on one moment, and the name by which others can look at that same moment."""
+    """A read-only transaction on one moment, and the name by which others can look at that same moment, for the
+    block.
+    """
     with database_errors(engine), engine.connect() as connection:
         connection.execute(text("set transaction isolation level repeatable read, read only"))
+        # it has nothing to do while others look at its moment, and the name is good only as long as it is open
+        connection.execute(text("set local idle_in_transaction_session_timeout = 0"))
         name = connection.execute(text("select pg_export_snapshot()")).scalar_one()
         yield connection, str(name)
         connection.rollback()

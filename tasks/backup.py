@@ -1,10 +1,10 @@
 """Backups of the databases and the object store, consistent with one another.
 
-The databases are dumped first, at one moment, while no version is promoted; then the store is copied. What a
-database names was in the store before, and is never changed there, so that the copy has it. A manifest that the
-dumped register does not know, because it was published in between, is left out: the next backup has it.
-Retention deletes nothing meanwhile, and no other backup of the same platform is written or pruned: a blob that
-one of them relies on, and has not named in an index yet, must not go.
+The databases are dumped first, as they were at one moment; then the store is copied. What a database names was
+in the store before, and is never changed there, so that the copy has it. A manifest that the dumped register
+does not know, because it was published in between, is left out: the next backup has it. Neither retention nor
+the forgetting of a person deletes anything meanwhile, and no other backup of the same platform is written or
+pruned: a blob that one of them relies on, and has not named in an index yet, must not go.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, text
 
-from config.errors import ObjectNotFound
+from config.errors import BackupCorrupt, ObjectNotFound
 from config.settings import Settings
 from models.family import FAMILIES
 from registry.code import code_version
@@ -28,6 +28,7 @@ from registry.promotion import lock_name
 from storage.backups import Backup, BackupFolder, SavedDatabase, SavedObject, read_pieces
 from storage.database import advisory_guard, make_engine
 from storage.datasets import naming
+from storage.datasets.manifest import Manifest
 from storage.dumps import dump, row_counts, snapshot
 from storage.objects import ObjectInfo, ObjectStore, open_store
 from storage.retention import STORE_LOCK
@@ -35,7 +36,7 @@ from tasks.backup_databases import PLATFORM, Databases, databases_of, engine_of
 
 #: Copying waits for the disk and the network.
 THREADS = 4
-#: Whoever deletes by retention, or writes another backup, is waited for so long.
+#: Whoever deletes by retention, forgets a person, or writes another backup is waited for so long.
 GUARD_SECONDS = 60.0
 Told = Callable[[str], None]
 
@@ -85,8 +86,9 @@ def back_up(
     Raises:
         InputError: the database of a service that the platform starts itself is not there.
         DatabaseError, StoreError: nothing counts as a backup, unless it happened while older ones were removed;
-            run it again. Also where retention or another backup is at work.
-        BackupCorrupt: what was written cannot be read back, or is gone again.
+            run it again. Also where retention, the forgetting of a person or another backup is at work.
+        BackupCorrupt: what was written cannot be read back, or is gone again; or a part of a version went
+            before it was copied.
     """
     engine, store = make_engine(settings), open_store(settings)
     written: dict[str, int] = {}
@@ -136,21 +138,38 @@ def _dump_all(
     settings: Settings, engine: Engine, names: Mapping[str, str], folder: Path, programs: Path, told: Told
 ) -> tuple[list[SavedDatabase], set[str]]:
     """The dumps in ``folder``, and the manifests that the platform's register knows at that moment."""
-    guard = advisory_guard(engine)
     rows: dict[str, dict[str, int]] = {}
     with ExitStack() as held:
-        # a promotion is an alias in MLflow and a row in our database: both, or neither
-        for family in sorted(FAMILIES):
-            held.enter_context(guard(lock_name(family)))
+        moments = _moments(settings, engine, names, held)
         for role, name in names.items():
             told(f"Dumping the database {name} ...")
-            with engine_of(settings, name) as one, snapshot(one) as (connection, moment):
-                rows[role] = row_counts(connection)
-                dump(settings, name, folder / role, programs=programs, at=moment)
-                if role == PLATFORM:
-                    register = {naming.manifest_key(*key) for key in _registered(connection)}
+            connection, moment = moments[role]
+            rows[role] = row_counts(connection)
+            dump(settings, name, folder / role, programs=programs, at=moment)
+        register = {naming.manifest_key(*key) for key in _registered(moments[PLATFORM][0])}
     saved = [SavedDatabase(role, *_digest(folder / role), rows[role]) for role in names]
     return saved, register
+
+
+def _moments(
+    settings: Settings, engine: Engine, names: Mapping[str, str], held: ExitStack
+) -> dict[str, tuple[Connection, str]]:
+    """A snapshot of each database, open as long as ``held``; nothing is promoted between the first and the
+    last.
+
+    The platform's comes last: who trains puts the dataset into our register first and then the model into
+    MLflow's, so that a model which MLflow's snapshot has was learned from a dataset which ours has. Prefect's,
+    for the same reason, has no run as completed whose rows ours lacks.
+    """
+    guard = advisory_guard(engine)
+    found = {}
+    with ExitStack() as locks:
+        # a promotion is an alias in MLflow and a row in our database: both, or neither
+        for family in sorted(FAMILIES):
+            locks.enter_context(guard(lock_name(family)))
+        for role in sorted(names, key=lambda role: role == PLATFORM):
+            found[role] = held.enter_context(snapshot(held.enter_context(engine_of(settings, names[role]))))
+    return found
 
 
 def _registered(connection: Connection) -> Iterator[tuple[str, str, str, int]]:
@@ -187,7 +206,7 @@ def _copy(
         try:
             sha256, size = _fetch(store, info.key, path)
             _put(target, sha256, path, size, known, written)
-        except ObjectNotFound:  # removed meanwhile, as by a clean-up: nothing names it any more
+        except ObjectNotFound:  # removed meanwhile, as by a clean-up; _require_parts looks whether it matters
             left_out.append(info.key)
             return None
         finally:
@@ -197,7 +216,24 @@ def _copy(
     told("Copying the object store ...")
     with ThreadPoolExecutor(THREADS, thread_name_prefix="backup") as pool:
         found = [saved for saved in pool.map(one, store.list()) if saved is not None]
+    _require_parts(target, found, left_out)
     return found, sorted(left_out)
+
+
+def _require_parts(target: BackupFolder, found: Sequence[SavedObject], left_out: Sequence[str]) -> None:
+    """Raise BackupCorrupt where a version of the copy that can be read names a part that is not in it."""
+    gone = {key for key in left_out if naming.series_of_part(key)}
+    copied = {one.key: one.sha256 for one in found}
+    for key, sha256 in copied.items() if gone else ():
+        place = naming.parse_manifest_key(key)
+        if not place or naming.erased_key(*place) in copied or naming.retired_key(*place) in copied:
+            continue
+        manifest = Manifest.from_bytes(b"".join(target.pieces(sha256)), key)
+        if lost := sorted(gone & {part.key for part in manifest.parts}):
+            raise BackupCorrupt(
+                f"A part of {manifest.name} was removed while the store was copied: {lost[0]}.",
+                hint="Run it again. If it says so again, `assay verify` tells what the platform itself lacks.",
+            )
 
 
 def _last(target: BackupFolder) -> dict[str, SavedObject]:

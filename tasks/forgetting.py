@@ -16,12 +16,12 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from config.errors import InputError, RegistryError
+from config.errors import DatabaseError, DatabaseUnavailable, InputError, RegistryError
 from config.settings import Settings
 from models.family import FAMILIES, Family, get_family
 from registry.api import MlflowApi
 from registry.sheets import delete_sheet, sheets_with
-from storage.database import transaction
+from storage.database import advisory_guard, transaction
 from storage.datasets.eraser import Eraser
 from storage.datasets.erasing import INSTEAD, Holding, Whose
 from storage.erasure import keep_report, remember, rows_guard, subject_hash
@@ -38,11 +38,14 @@ from storage.erasure_tables import (
     sweep_out,
 )
 from storage.experiment_decisions import any_decides, still_written_seconds
+from storage.retention import STORE_LOCK
 from storage.versions import record_version
 from tasks.platform import Platform
 
 #: Publishers of a family are waited for so long, and the queues of running services.
 GUARD_SECONDS, SPOOL_SECONDS = 900.0, 10.0
+#: A backup, and a run of retention, for so long.
+STORE_SECONDS = 60.0
 #: Unfinished writes are left alone so long: somebody may be at them.
 UNFINISHED = dt.timedelta(hours=1)
 SPLIT = "split"
@@ -135,6 +138,7 @@ def forget(
 
     Raises:
         InputError: ``person`` is no id.
+        DatabaseError: a backup is being written, or retention is at work; nothing is removed yet.
         VersionCorrupt, DatabaseUnavailable, StoreError: it broke off; run it again.
     """
     _check(person)
@@ -144,6 +148,9 @@ def forget(
         remember(connection, subject, requested_by=by, reason=reason, at=at)
     remembered = time.monotonic()
     with ExitStack() as guards:
+        # before the families', as retention does: in the other order two could wait for each other
+        say("Waiting for backups and retention ...")
+        _enter_store(parts, guards)
         for family in _families():
             say(f"Waiting for whoever publishes '{family.name}' ...")
             guards.enter_context(rows_guard(parts.engine, family.name, GUARD_SECONDS))
@@ -165,6 +172,20 @@ def forget(
     _sweep_store(parts, at, done)
     keep_report(parts.engine, subject, _figures(done))
     return done
+
+
+def _enter_store(parts: Platform, guards: ExitStack) -> None:
+    """Keep backups out: one that has copied a manifest must find its parts too."""
+    try:
+        guards.enter_context(advisory_guard(parts.engine, STORE_SECONDS)(STORE_LOCK))
+    except DatabaseUnavailable:
+        raise
+    except DatabaseError as error:
+        raise DatabaseError(
+            "A backup is being written, or retention is at work: nothing was removed. From now on nothing of"
+            f" that user is taken in. ({error.message})",
+            hint="Run it again when that is done.",
+        ) from error
 
 
 def _families() -> list[Family]:

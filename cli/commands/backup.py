@@ -29,14 +29,17 @@ def backup(
     """Write the databases and the artifacts to a folder or a bucket, consistent with one another.
 
     Only what changed since the last backup there is copied, and each blob is read again after it was written.
-    The platform may run. Secrets and the users' uploads are not in it. The databases of MLflow and Prefect are
-    in it where they lie on the server of ours (DB_HOST); one that lies elsewhere is named.
+    The platform may run. The users' uploads and secrets.env are not in it. The databases of MLflow and Prefect
+    are in it where they lie on the server of ours (DB_HOST); one that lies elsewhere is named. Prefect's holds
+    the addresses and passwords of alerts, and their key too where PREFECT_SERVER_ENCRYPTION_KEY is not set. A
+    folder of backups is closed to other accounts.
     """
     from dataclasses import asdict
     from datetime import UTC, datetime
 
     from config.errors import InputError
     from config.settings import load_settings
+    from storage.backups import keep_private
     from tasks.backup import back_up
 
     if name is not None and not check:
@@ -51,6 +54,8 @@ def backup(
         return
     with progress("Looking ...") as show:
         programs = _programs(settings)
+        if not place.startswith(BUCKET):
+            keep_private(_path(place))
         report = back_up(settings, target, programs=programs, at=datetime.now(UTC), keep=keep, told=show)
     if as_json:
         print_json(asdict(report))
@@ -80,7 +85,7 @@ def restore(
 
     All of the backup is read before anything is written. Nothing is ever overwritten. Set ASSAY_HOME (or
     DB_NAME, ML_ARTIFACTS_BUCKET and the like) to the new place first, and copy secrets.env there: forgotten
-    people are known by JWT_SECRET.
+    people are known by JWT_SECRET. A PREFECT_SERVER_ENCRYPTION_KEY must be that of the old place.
     """
     from dataclasses import asdict
 
@@ -158,10 +163,14 @@ def _folder(settings: Settings, place: str, *, must_be: bool = False) -> BackupF
         if not bucket or "/" in bucket or bucket in (settings.ml_artifacts_bucket, settings.style_photo_bucket):
             raise InputError(f"'{bucket}' cannot hold backups.", hint="Name a bucket of its own: s3://backups.")
         return BackupFolder(open_store(settings, bucket))
-    path = Path(place).expanduser().absolute()
+    path = _path(place)
     if must_be and not path.is_dir():
         raise InputError(f"There is no folder {path}.", hint="Name the folder that `assay backup` wrote to.")
     return BackupFolder(LocalStore(path))
+
+
+def _path(place: str) -> Path:
+    return Path(place).expanduser().absolute()
 
 
 def _programs(settings: Settings) -> Path:

@@ -20,6 +20,7 @@ from config.settings import Settings, load_settings
 from local.ports import free_port
 from local.postgres_host import CLIENT, find_programs
 from storage.backups import BackupFolder, blob_key
+from storage.objects import RESERVED_SEGMENT
 from storage.objects_local import LocalStore
 from tasks.backup import back_up
 from tests.conftest import PostgresServer
@@ -76,6 +77,35 @@ def test_what_is_in_a_backup_and_what_is_not_is_said(tmp_path: Path) -> None:
     (listed,) = json.loads(call("backup", place, "--list", "--json").stdout)
     assert listed["databases"] == ["platform", "mlflow"]
     assert "platform, mlflow" in call("backup", place, "--list").stdout
+
+
+def modes(place: Path) -> dict[str, int]:
+    inner = ("backups", "blobs", RESERVED_SEGMENT)
+    return {name: (place / name).stat().st_mode & 0o777 for name in (".", *inner)}
+
+
+def test_nobody_else_reads_a_backup(tmp_path: Path) -> None:
+    place, older = tmp_path / "new" / "backups", tmp_path / "older"
+    call("backup", str(place))
+    shutil.copytree(place, older)
+    for path in (older, *older.iterdir()):
+        path.chmod(0o755)
+    call("backup", str(older))
+
+    closed = {".": 0o700, "backups": 0o700, "blobs": 0o700, RESERVED_SEGMENT: 0o700}
+    assert modes(place) == closed
+    assert modes(older) == closed
+
+
+def test_a_folder_that_holds_other_things_too_stays_open_but_not_the_backup_in_it(tmp_path: Path) -> None:
+    place = tmp_path / "disk"
+    (place / "photos").mkdir(parents=True)
+    place.chmod(0o755)
+
+    call("backup", str(place))
+
+    assert modes(place) == {".": 0o755, "backups": 0o700, "blobs": 0o700, RESERVED_SEGMENT: 0o700}
+    assert (place / "photos").stat().st_mode & 0o777 != 0o700
 
 
 def test_a_restore_says_what_it_brought_and_what_not(

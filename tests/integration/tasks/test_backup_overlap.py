@@ -1,4 +1,4 @@
-"""Two backups that overlap take turns, from the first look at what is there to the last blob removed."""
+"""What happens while a backup is written: another one waits, and what goes all the same is not passed over."""
 
 from __future__ import annotations
 
@@ -6,15 +6,21 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import psycopg
 import pytest
 
 from config.errors import BackupCorrupt
 from storage.backups import BLOBS, Backup, BackupFolder
+from storage.datasets import naming
+from storage.datasets.manifest import Manifest
 from storage.objects_local import LocalStore
+from tasks import backup
 from tasks.backup import check_backup
+from tasks.platform import Platform
 from tests.integration.tasks.backup_world import Place, Places, run
+from tests.integration.tasks.test_audit import publish
 
 
 @pytest.fixture
@@ -118,3 +124,46 @@ def test_a_backup_whose_blobs_were_removed_meanwhile_is_none(places: Places, tar
     with pytest.raises(BackupCorrupt, match="are gone again"):
         run(place, Interrupted(target, meanwhile))
     assert target.names() == []
+
+
+class Losing(LocalStore):
+    """A store whose parts go between the listing and the copy."""
+
+    def open(self, key: str) -> BinaryIO:
+        if naming.series_of_part(key):
+            self.delete(key)
+        return super().open(key)
+
+
+@pytest.fixture
+def losing(places: Places, monkeypatch: pytest.MonkeyPatch) -> tuple[Place, Losing, Manifest]:
+    """A platform with one version, whose part goes while the store is copied."""
+    place = places.new(migrated=True)
+    parts = Platform(place.settings)
+    manifest = publish(parts, "full", "2026-09", "v1")
+    parts.close()
+    store = Losing(place.settings.home / "objects" / place.settings.ml_artifacts_bucket)
+    monkeypatch.setattr(backup, "open_store", lambda _settings: store)
+    return place, store, manifest
+
+
+def test_a_backup_with_a_version_whose_part_went_meanwhile_is_none(
+    losing: tuple[Place, Losing, Manifest], target: BackupFolder
+) -> None:
+    place, _, manifest = losing
+    with pytest.raises(BackupCorrupt, match=f"{manifest.name} .*Run it again"):
+        run(place, target)
+    assert target.names() == []
+
+
+@pytest.mark.parametrize("mark", [naming.erased_key, naming.retired_key])
+def test_what_an_erased_or_retired_version_names_may_go(
+    losing: tuple[Place, Losing, Manifest], target: BackupFolder, mark: Callable[..., str]
+) -> None:
+    place, store, manifest = losing
+    store.put(mark(manifest.family, manifest.stage, manifest.period, manifest.revision), b"{}")
+
+    report = run(place, target)
+
+    assert list(report.left_out) == [manifest.parts[0].key]
+    check_backup(target)

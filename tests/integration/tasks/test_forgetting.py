@@ -20,15 +20,16 @@ from sqlalchemy import insert, text
 from typer.testing import CliRunner
 
 from cli.main import app
-from config.errors import InputError, VersionErased
+from config.errors import DatabaseError, InputError, VersionErased
 from config.settings import Settings
 from models.family import Mistake
 from models.viral.schema import EXAMPLE_SCHEMA as VIRAL_SCHEMA
 from registry.plots import shown_in_mistakes
 from storage import reviews, tables
 from storage.bulk import load_snapshots
-from storage.database import transaction
+from storage.database import advisory_guard, transaction
 from storage.erasure import is_erased
+from storage.retention import STORE_LOCK
 from storage.reviews import candidate_key
 from tasks import building, forgetting
 from tasks.forgetting import Forgotten, forget, look
@@ -339,6 +340,23 @@ def test_nobody_publishes_while_a_person_is_being_forgotten(
     with rows_guard(world.parts.engine, "face"), pytest.raises(Exception, match="has held 'rows:face'"):
         world.forget()
     assert PERSON.encode() in world.files()
+
+
+def test_nothing_is_removed_under_a_backup_and_nothing_of_the_person_is_taken_in_any_more(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = world.files()
+    monkeypatch.setattr(forgetting, "STORE_SECONDS", 0.2)
+    with (
+        advisory_guard(world.parts.engine)(STORE_LOCK),
+        pytest.raises(DatabaseError, match=r"A backup is being written.*Run it again"),
+    ):
+        world.forget()
+
+    assert world.files() == before
+    assert is_erased(world.parts.engine, world.parts.settings, [PERSON]) == {PERSON}
+    world.forget()
+    world.assert_nothing_of_her_is_left()
 
 
 def test_forgetting_somebody_unknown_removes_nothing_and_remembers_it(world: World) -> None:

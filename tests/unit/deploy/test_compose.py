@@ -37,7 +37,7 @@ OTHER_PROGRAMS = {
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "MLflow", "MLFLOW_BACKEND_STORE_URI": "MLflow",
     "MLFLOW_S3_ENDPOINT_URL": "MLflow",
     "PREFECT_HOME": "Prefect", "PREFECT_SERVER_EPHEMERAL_ENABLED": "Prefect", "PREFECT_UI_API_URL": "Prefect",
-    "PREFECT_UI_STATIC_DIRECTORY": "Prefect",
+    "PREFECT_UI_STATIC_DIRECTORY": "Prefect", "PREFECT_SERVER_ENCRYPTION_KEY": "Prefect",
     "PREFECT_LOGGING_SETTINGS_PATH": "Prefect", "PREFECT_WORKER_QUERY_SECONDS": "Prefect",
     "PREFECT_SERVER_DATABASE_DRIVER": "Prefect",
     "PREFECT_SERVER_DATABASE_HOST": "Prefect", "PREFECT_SERVER_DATABASE_PORT": "Prefect",
@@ -149,7 +149,11 @@ def test_the_platform_is_complete() -> None:
 
 
 def test_every_variable_is_a_setting() -> None:
-    assert {match["name"] for match in variables()} <= {*SETTINGS, "FORWARDED_ALLOW_IPS"}
+    assert {match["name"] for match in variables()} <= {
+        *SETTINGS,
+        "FORWARDED_ALLOW_IPS",
+        "PREFECT_SERVER_ENCRYPTION_KEY",
+    }
 
 
 def test_every_value_given_to_a_container_is_read_by_something() -> None:
