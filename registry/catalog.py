@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +13,16 @@ from urllib.parse import urlsplit
 
 from config.errors import ModelInvalid, ModelNotFound, RegistryError
 from registry.api import MlflowApi
-from registry.files import INSIDE, LISTING, digest, parse_listing, read_folder, verify, write_folder
+from registry.files import (
+    INSIDE,
+    LISTING,
+    digest,
+    parse_listing,
+    prune_folders,
+    read_folder,
+    verify,
+    write_folder,
+)
 from registry.records import ModelVersion
 
 ALIAS = "production"
@@ -20,13 +31,15 @@ KEY, FILES, DATASET, DATASET_SHA, METRICS, ROWS, CODE, GATE = (
     f"assay.{name}" for name in ("key", "files", "dataset", "dataset_sha256", "metrics", "rows", "code", "gate")
 )
 _PAGE = 200
+#: Copies on disk, a family: a champion, what is tried against it, and some to go back to.
+KEPT_COPIES = 5
 
 
 class Catalog:
     """Versions as MLflow has them, and a folder on disk with the files that were fetched.
 
     Args:
-        cache: folder of verified copies, one a version.
+        cache: folder of verified copies, one a version; of a family the few that were used last.
     """
 
     def __init__(self, api: MlflowApi, cache: Path) -> None:
@@ -42,7 +55,10 @@ class Catalog:
             answer = self._api.get("registered-models/alias", name=family, alias=ALIAS)
         except ModelNotFound:
             return None
-        return _version(answer["model_version"], production=True)
+        found = _version(answer["model_version"], production=True)
+        if found.files_sha256:
+            self.folder(found)  # what is in production is in use: its copy stays, whatever else is loaded
+        return found
 
     def version(self, family: str, version: str) -> ModelVersion:
         """One version.
@@ -95,15 +111,28 @@ class Catalog:
                 pass  # a damaged copy is fetched again
         listing, files = self._fetch(version)
         write_folder(folder, files, listing)
+        prune_folders(folder.parent, newest=folder, kept=KEPT_COPIES)
         return files
 
+    def check(self, version: ModelVersion) -> None:
+        """Fetch the files of ``version`` from MLflow and verify them, without a copy on disk.
+
+        Raises:
+            ModelInvalid: as :meth:`files`.
+        """
+        _require_listed(version)
+        self._fetch(version)
+
     def folder(self, version: ModelVersion) -> Path:
-        """Where the disk copy of ``version`` lies; named by content, so a new MLflow cannot mix them up."""
-        if not version.files_sha256:
-            raise ModelInvalid(
-                f"Version {version.version} of '{version.family}' lists no files: Assay did not register it."
-            )
-        return self._cache / version.family / f"{version.version}-{version.files_sha256[:16]}"
+        """Where the disk copy of ``version`` lies; named by content, so a new MLflow cannot mix them up.
+
+        Who asks uses it: the copies that nobody used for longest go first.
+        """
+        _require_listed(version)
+        folder = self._cache / version.family / f"{version.version}-{version.files_sha256[:16]}"
+        with contextlib.suppress(OSError):  # not there yet, or a disk that can only be read
+            os.utime(folder)
+        return folder
 
     def _production_number(self, family: str) -> str | None:
         production = self.production(family)
@@ -141,6 +170,13 @@ class Catalog:
                 return Path(path).read_bytes()
             except (MlflowException, OSError) as error:
                 raise RegistryError(f"{place}/{name} cannot be read: {error}.") from error
+
+
+def _require_listed(version: ModelVersion) -> None:
+    if not version.files_sha256:
+        raise ModelInvalid(
+            f"Version {version.version} of '{version.family}' lists no files: Assay did not register it."
+        )
 
 
 def _version(entry: dict[str, Any], *, production: bool) -> ModelVersion:

@@ -6,11 +6,13 @@ registry's version carries the SHA-256 of that list, so every byte that is loade
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
 import tempfile
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,8 @@ from config.errors import ModelInvalid
 LISTING = "assay.json"
 #: Where the files lie below a version's MLflow folder.
 INSIDE = "data/files"
+#: What is half written for so long was left by a writer that was killed.
+ABANDONED_SECONDS = 86_400.0
 
 
 def digest(data: bytes) -> str:
@@ -118,3 +122,31 @@ def read_folder(folder: Path, *, family: str, sha256: str = "") -> dict[str, byt
     except OSError as error:
         raise ModelInvalid(f"There is no readable model in {folder}: {error.strerror or error}.") from None
     return verify(files, listing, family=family)
+
+
+def prune_folders(home: Path, *, newest: Path, kept: int) -> None:
+    """Remove all models in ``home`` but the ``kept`` that were used last, and what killed writers left there.
+
+    A folder is moved away before its files go: who reads it at that moment has it whole, or finds a file
+    missing and fetches it again. Failing to is no harm.
+
+    Args:
+        home: the folder of the models' folders.
+        newest: the one that was just written: it stays, and its time is taken for now.
+        kept: how many stay, with that one.
+    """
+    try:
+        used = {path: path.stat().st_mtime for path in home.iterdir() if path.is_dir()}
+        now = used.pop(newest)
+    except (OSError, KeyError):  # another process prunes too: it does it
+        return
+    hidden = {path for path in used if path.name.startswith(".")}
+    models = sorted(set(used) - hidden, key=lambda path: used[path], reverse=True)
+    for path in models[kept - 1 :]:
+        away = home / f".{path.name}.{uuid.uuid4().hex}"
+        with contextlib.suppress(OSError):
+            path.rename(away)
+            shutil.rmtree(away)
+    for path in hidden:
+        if used[path] < now - ABANDONED_SECONDS:
+            shutil.rmtree(path, ignore_errors=True)

@@ -71,8 +71,12 @@ class Registry:
         return self._catalog.folder(version)
 
     def read_afresh(self, version: ModelVersion) -> None:
-        """Fetch a version's files from MLflow and check each. Raises ModelInvalid for one that is not right."""
-        self._catalog.files(version, fresh=True)
+        """Fetch a version's files from MLflow and check each, and keep no copy.
+
+        Raises:
+            ModelInvalid: one of them is not right.
+        """
+        self._catalog.check(version)
 
     def load(self, family: str, version: str) -> LoadedModel:
         """A version's predictor, from its verified files. Raises ModelNotFound, ModelInvalid."""

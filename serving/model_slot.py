@@ -14,13 +14,18 @@ CANARY, SHADOW = "canary", "shadow"
 
 @dataclass(frozen=True)
 class ServedModel:
-    """A loaded and warmed version. ``source`` tells where its files came from: registry or disk."""
+    """A loaded and warmed version.
+
+    ``source`` tells where its files came from: registry or disk. ``files_sha256`` tells which files they are,
+    as the registry's version says it; "" where nobody asks.
+    """
 
     predictor: Any
     version: str
     facts: Mapping[str, Any]
     source: str
     since: datetime
+    files_sha256: str = ""
 
     def describe(self) -> dict[str, Any]:
         """JSON-ready: what is served, since when, from which data."""

@@ -81,7 +81,9 @@ class Watcher:
             return
         try:
             stored = self._disk.load()
-            self._take(stored.version, stored.files, stored.facts, "disk")
+            self._take(
+                stored.version, stored.files, stored.facts, "disk", _digest(self._family.name, stored.files)
+            )
         except ModelNotFound:
             logger.info("no copy of a model on disk")
         except Exception as error:  # noqa: BLE001 - a damaged copy must not keep the service from starting
@@ -153,13 +155,20 @@ class Watcher:
             self._rollout.follow(self._source, None if unloaded else production)
 
     def _follow(self, source: VersionSource, production: Any) -> None:
-        if self._is_served(production.version) or self._is_refused(production.version):
+        if self._is_served(production) or self._is_refused(production.version):
             return
         self._fetch(source, production)
 
-    def _is_served(self, version: str) -> bool:
-        """Whether the wanted version answers already; refusals of others are then history."""
-        if self._slot.current is None or self._slot.current.version != version:
+    def _is_served(self, production: Any) -> bool:
+        """Whether the wanted version answers already; refusals of others are then history.
+
+        A number alone does not say so: where the registry was restored from an older backup, the next training
+        gets one that was there before.
+        """
+        current = self._slot.current
+        if current is None or current.version != production.version:
+            return False
+        if production.files_sha256 and current.files_sha256 != production.files_sha256:
             return False
         self._slot.registry.refused = {}
         self._retry_at.clear()
@@ -181,7 +190,8 @@ class Watcher:
         try:
             files = dict(source.files(self._family.name, version))
             facts = version_facts(production)
-            self._take(version, files, facts, "registry")
+            # the registry has checked them against its tag: it is not computed anew
+            self._take(version, files, facts, "registry", production.files_sha256)
         except (RegistryUnavailable, StoreError, ConnectionError, TimeoutError) as error:
             logger.warning("version %s could not be fetched, trying again: %s", version, error)
             self._slot.registry.last_error = _reason(error)
@@ -207,7 +217,14 @@ class Watcher:
             exc_info=not isinstance(error, AssayError),
         )
 
-    def _take(self, version: str, files: Mapping[str, bytes], facts: Mapping[str, Any], source: str) -> None:
+    def _take(
+        self,
+        version: str,
+        files: Mapping[str, bytes],
+        facts: Mapping[str, Any],
+        source: str,
+        files_sha256: str,
+    ) -> None:
         """Load, try on the family's probe, warm up, swap.
 
         Raises:
@@ -218,7 +235,8 @@ class Watcher:
         with self._taking:
             if self._unloaded.exists():  # since this look began
                 return
-            self._slot.swap(ServedModel(predictor, version, dict(facts), source, datetime.now(UTC)))
+            now = datetime.now(UTC)
+            self._slot.swap(ServedModel(predictor, version, dict(facts), source, now, files_sha256))
         self._slot.registry.refused = {}
         self._metrics.set_version(version)
         self._metrics.swaps.inc()
@@ -237,6 +255,13 @@ class Watcher:
             rows = probe.to_pylist()
             for index in range(WARM_UP_CALLS):
                 predictor.predict_one(rows[index % len(rows)], explain=1)
+
+
+def _digest(family: str, files: Mapping[str, bytes]) -> str:
+    """What the tag of a registered version with these files says."""
+    from registry.files import digest, make_listing
+
+    return digest(make_listing(family, files))
 
 
 def version_facts(version: Any) -> dict[str, Any]:

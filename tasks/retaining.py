@@ -7,7 +7,8 @@ deleted. Each step finds what an earlier run has left, so that a run that was ki
 from __future__ import annotations
 
 import datetime as dt
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +17,7 @@ from storage.database import advisory_guard
 from storage.retention import CANDIDATES, EVENTS, KINDS, MONITOR, PARTS, REVISIONS, STORE_LOCK, Plan
 from storage.retention_events import PATIENCE_SECONDS, drop_month
 from storage.retention_monitor import forget_report
-from storage.retention_rows import delete_old
+from storage.retention_rows import OldRows, delete_old
 from storage.retention_runs import record_run
 from tasks.platform import Platform
 from tasks.retention_looking import Told, Work
@@ -103,36 +104,52 @@ def _conclude(parts: Platform, plan: Plan, at: dt.datetime, known: dict[str, Any
 def _delete(parts: Platform, work: Work, note: dict[str, Any], done: Done, told: Told, patience: float) -> None:
     for old in work.rows:
         told(f"Deleting {old.what} ...")
-        done.deleted[old.kind] += delete_old(parts.engine, old)
+        with _or_left(done, old.what):
+            _delete_rows(parts, old, done)
     for report in work.reports:
-        try:
+        with _or_left(done, f"The report of {report.family} of {report.day}"):
             parts.store.delete(report.key)  # the page first: a row without one is found again
             forget_report(parts.engine, report)
-        except TRANSIENT:
-            raise
-        except AssayError as error:
-            done.left.append(f"The report of {report.family} of {report.day}: {error}")
-        else:
             done.deleted[MONITOR] += 1
     for month in work.months:
         told(f"Dropping {month.line.what} ...")
-        why_not = drop_month(parts.engine, month.span, newest=month.newest, patience=patience)
-        if why_not is None:
-            done.deleted[EVENTS] += month.line.count
-        else:
-            done.left.append(f"{month.line.what} {why_not}: the next run looks at it again.")
+        with _or_left(done, month.line.what):
+            why_not = drop_month(parts.engine, month.span, newest=month.newest, patience=patience)
+            if why_not is None:
+                done.deleted[EVENTS] += month.line.count
+            else:
+                done.left.append(f"{month.line.what} {why_not}: the next run looks at it again.")
     for each in work.retiring:
         told(f"Deleting versions of {each.family} ...")
-        try:
+        with _or_left(done, f"Versions of {each.family}"):
             for kind, count in retire(parts, each, note=note, day=work.plan.at).items():
                 done.deleted[kind] += count
-        except TRANSIENT:
-            raise
-        except AssayError as error:
-            done.left.append(f"Versions of {each.family}: {error}")
     told("Deleting parts that no manifest names ...")
-    gone = parts.datasets.gc(older_than=dt.timedelta(0), as_of=work.parts_before, delete=True)
-    done.deleted[PARTS] += len(gone)
+    with _or_left(done, "Parts that no manifest names"):
+        gone = parts.datasets.gc(older_than=dt.timedelta(0), as_of=work.parts_before, delete=True)
+        done.deleted[PARTS] += len(gone)
+
+
+@contextmanager
+def _or_left(done: Done, what: str) -> Iterator[None]:
+    """What cannot be deleted now (a locked row, a page that is denied) is left, and said; only where a part of
+    the platform is away the run ends: nothing else would go either.
+    """
+    try:
+        yield
+    except TRANSIENT:
+        raise
+    except AssayError as error:
+        done.left.append(f"{what}: {error} What is left, the next run tries again.")
+
+
+def _delete_rows(parts: Platform, old: OldRows, done: Done) -> None:
+    before = done.deleted[old.kind]
+
+    def count(deleted: int) -> None:  # batch by batch: what went is on record also when a later one cannot
+        done.deleted[old.kind] = before + deleted
+
+    delete_old(parts.engine, old, count)
 
 
 def record_dry_run(parts: Platform, work: Work, *, at: dt.datetime, actor: str, run_id: str | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +12,10 @@ from sqlalchemy import Engine, text
 
 from config.settings import Settings
 from storage.database import transaction
+from storage.datasets import naming
 from storage.datasets.manifest import Manifest
+from storage.objects import ObjectInfo
+from storage.retention_runs import record_run
 from storage.versions import record_version
 from tasks.audit import audit
 from tasks.platform import Platform
@@ -155,3 +158,96 @@ def test_an_alias_that_was_moved_behind_the_history_is_named(parts: Platform) ->
     assert [fault.problem for fault in audit(parts).faults] == [
         f"has version {version.version} in production, and the history ends with none"
     ]
+
+
+def once(does: Callable[[], object]) -> Callable[[str], None]:
+    """Does it when the first version is about to be read, as if the reading took hours."""
+    waiting = [does]
+
+    def told(_name: str) -> None:
+        if waiting:
+            waiting.pop()()
+
+    return told
+
+
+def learn(parts: Platform, data: Manifest, key: str) -> str:
+    predictor, evaluation = trained()
+    counts = dict(zip(("train", "valid", "test"), (part.num_rows for part in roles()), strict=True))
+    return parts.registry.log_training(
+        family="viral", predictor=predictor, evaluation=evaluation, comparison=None, dataset=data.name,
+        dataset_sha256=data.ref.sha256, params={}, rows=counts, key=key,
+    ).version  # fmt: skip
+
+
+def test_what_is_published_and_promoted_while_it_reads_is_no_fault(parts: Platform) -> None:
+    data = publish(parts, "full", "2026-09", "v1")
+    learn(parts, data, "audit-before")
+
+    def month_end() -> None:
+        later = publish(parts, "full", "2026-10", "v2")
+        version = learn(parts, later, "audit-meanwhile")
+        parts.registry.promote("viral", version, actor="ada", reason="better", force=True, at=AT)
+
+    found = audit(parts, told=once(month_end))
+
+    assert found.faults == []
+    assert (found.versions, found.models) == (1, 1)  # the next reading has the others
+
+
+def test_a_version_that_is_registered_a_moment_after_it_was_published_is_no_fault(parts: Platform) -> None:
+    manifest = publish(parts, "full", "2026-09", "v1")
+    with transaction(parts.engine) as connection:
+        connection.execute(text("delete from dataset_versions"))
+
+    found = audit(parts, models=False, told=once(lambda: record_version(parts.engine, manifest, None, AT)))
+
+    assert found.faults == []
+
+
+@pytest.mark.parametrize("how", ["erased", "retired"])
+def test_a_version_whose_rows_go_while_it_reads_is_counted_as_gone(parts: Platform, how: str) -> None:
+    gone = publish(parts, "full", "2026-09", "v1")
+    publish(parts, "full", "2026-10", "v2")
+
+    def go() -> None:
+        if how == "erased":
+            key = naming.erased_key("viral", "full", "2026-09", 1)
+            parts.store.put(key, b"{}")
+        else:
+            plan = {"versions": [gone.name]}
+            record_run(parts.engine, at=AT, run_id=None, actor="ada", plan=plan, deleted={}, dry_run=False)
+            parts.datasets.retire(gone, {})
+        parts.store.delete(gone.parts[0].key)
+
+    found = audit(parts, models=False, told=once(go))
+
+    assert found.faults == []
+    assert (found.erased, found.retired) == ((1, 0) if how == "erased" else (0, 1))
+
+
+def test_a_source_that_the_listing_came_too_early_for_is_no_fault(
+    parts: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A listing comes in pages: what is published meanwhile may be in a later one, and what it is built from in
+    one that was read before.
+    """
+    verified = publish(parts, "verified", "2026-10", "v1")
+    full = publish(parts, "full", "2026-10", "v1", (verified,))
+    publish(parts, "full", "2026-10", "v2", (verified,))
+    learn(parts, full, "audit-early")
+    listed = parts.store.list
+
+    def early(prefix: str) -> Iterator[ObjectInfo]:
+        return (info for info in listed(prefix) if info.key not in (verified.key, full.key))
+
+    monkeypatch.setattr(parts.store, "list", early)
+
+    assert audit(parts).faults == []
+
+
+def test_reading_models_leaves_no_copies_on_disk(parts: Platform) -> None:
+    learn(parts, publish(parts, "full", "2026-10", "v1"), "audit-copies")
+
+    assert audit(parts).models == 1
+    assert not (parts.settings.home / "cache" / "models" / "viral").exists()

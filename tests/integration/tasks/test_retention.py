@@ -9,7 +9,14 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-from config.errors import InputError, SettingsError, StoreError, StoreUnavailable
+from config.errors import (
+    DatabaseError,
+    DatabaseUnavailable,
+    InputError,
+    SettingsError,
+    StoreError,
+    StoreUnavailable,
+)
 from models.monitoring.contract import Figure, Finding
 from storage.database import transaction
 from storage.event_months import SCHEMA
@@ -268,3 +275,82 @@ def test_a_month_with_a_day_that_was_not_collected_stays(plain: Platform) -> Non
     assert count(parts.engine, "events") == 2
     (sentence,) = work.plan.held
     assert f"1 days they came in on were not collected, the first is {moments[1].date()}" in sentence
+
+
+def test_a_locked_row_holds_up_its_own_kind_alone(plain: Platform) -> None:
+    parts = keeping(plain, predictions_days=DAYS, deliveries_days=DAYS, monitor_days=63)
+    collected(parts, ["viral", "face"], [ago(1).date()])
+    (held,) = predict(parts.engine, "face", [40])
+    predict(parts.engine, "viral", [40, 41])
+    fill_waste(parts.engine, DAYS)
+    record_report(parts.engine, Report("viral", ago(90).date(), "monitoring/x.html", "1", 0, None, ago(90)))
+    work = look(parts, NOW)
+
+    with transaction(parts.engine) as somebody:
+        somebody.execute(text("select 1 from user_styles where id = :id for update"), {"id": held})
+        done = carry_out(parts, work)
+
+    assert [sentence.split(":")[0] for sentence in done.left] == ["predictions of face"]
+    assert "lock timeout" in done.left[0]
+    assert "the next run" in done.left[0]
+    assert (count(parts.engine, "predictions"), count(parts.engine, "user_styles")) == (1, 1)
+    assert done.deleted == {
+        **dict.fromkeys(done.deleted, 0),
+        PREDICTIONS: 4,
+        SESSIONS: 2,
+        DELIVERIES: 1,
+        MONITOR: 1,
+    }
+    assert carry_out(parts, look(parts, NOW)).complete
+    assert count(parts.engine, "user_styles") == 0
+
+
+def test_batches_that_went_before_one_that_did_not_are_on_record(
+    plain: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = keeping(plain, predictions_days=DAYS)
+    collected(parts, ["face"], [ago(1).date()])
+    _first, last = predict(parts.engine, "face", [41, 40])
+    monkeypatch.setattr("storage.retention_rows.BATCH", 1)
+    work = look(parts, NOW)
+
+    with transaction(parts.engine) as somebody:
+        somebody.execute(text("select 1 from user_styles where id = :id for update"), {"id": last})
+        done = carry_out(parts, work)
+
+    assert done.deleted[PREDICTIONS] == 3  # the prediction, its style, and a shadow's answer
+    assert len(done.left) == 1
+
+
+def test_a_month_and_waste_that_cannot_go_hold_nothing_else_up(
+    plain: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = keeping(plain, events_months=3)
+    interact(parts.engine, [first_of_month(30), first_of_month(20)])
+    collected(parts, ["recommendation"], days_of([first_of_month(30), first_of_month(20)]))
+    work = look(parts, NOW)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise DatabaseError("PostgreSQL refused: no.")
+
+    monkeypatch.setattr("tasks.retaining.drop_month", refuse)
+    monkeypatch.setattr(parts.datasets, "gc", refuse)
+    done = carry_out(parts, work)
+
+    assert [sentence.split(":")[0] for sentence in done.left] == [
+        *(month.line.what for month in work.months), "Parts that no manifest names",
+    ]  # fmt: skip
+
+
+def test_a_database_that_goes_away_ends_the_run(plain: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = keeping(plain, predictions_days=DAYS)
+    collected(parts, ["viral"], [ago(1).date()])
+    predict(parts.engine, "viral", [40])
+    work = look(parts, NOW)
+
+    def away(*_: object, **__: object) -> None:
+        raise DatabaseUnavailable("away")
+
+    monkeypatch.setattr("tasks.retaining.delete_old", away)
+    with pytest.raises(DatabaseUnavailable):
+        carry_out(parts, work)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from config.errors import ModelInvalid
-from registry.files import LISTING, digest, make_listing, read_folder, write_folder
+from registry.files import LISTING, digest, make_listing, prune_folders, read_folder, write_folder
 
 FILES = {"model.txt": b"trees", "model.json": b"{}"}
 
@@ -72,3 +73,48 @@ def test_another_list_than_the_registered_one_is_refused(folder: Path) -> None:
 def test_files_that_are_no_model_are_not_listed(files: dict[str, bytes]) -> None:
     with pytest.raises(ModelInvalid):
         make_listing("viral", files)
+
+
+def written(home: Path, name: str, at: float) -> Path:
+    """A model's folder that was used last at that time."""
+    write_folder(home / name, FILES, make_listing("viral", FILES))
+    os.utime(home / name, (at, at))
+    return home / name
+
+
+def names(home: Path) -> list[str]:
+    return sorted(path.name for path in home.iterdir())
+
+
+def test_only_the_folders_that_were_used_last_stay(tmp_path: Path) -> None:
+    for number in range(1, 9):
+        written(tmp_path, str(number), 1_000.0 * number)
+    os.utime(tmp_path / "2", (9_000.0, 9_000.0))  # old, and in use
+
+    prune_folders(tmp_path, newest=tmp_path / "8", kept=3)
+
+    assert names(tmp_path) == ["2", "7", "8"]
+
+
+def test_what_was_just_written_stays_whatever_the_clock_says(tmp_path: Path) -> None:
+    for number in range(1, 5):
+        written(tmp_path, str(number), 1_000.0 * number)
+
+    prune_folders(tmp_path, newest=tmp_path / "1", kept=2)
+
+    assert names(tmp_path) == ["1", "4"]
+
+
+def test_what_killed_writers_left_goes_after_a_day_and_what_is_being_written_stays(tmp_path: Path) -> None:
+    written(tmp_path, "1", 1_000_000.0)
+    for name, at in ((".0.left", 1_000_000.0 - 90_000), (".2.now", 1_000_000.0 - 60)):
+        (tmp_path / name).mkdir()
+        os.utime(tmp_path / name, (at, at))
+
+    prune_folders(tmp_path, newest=tmp_path / "1", kept=2)
+
+    assert names(tmp_path) == [".2.now", "1"]
+
+
+def test_a_folder_that_cannot_be_pruned_is_no_harm(tmp_path: Path) -> None:
+    prune_folders(tmp_path / "nowhere", newest=tmp_path / "nowhere" / "1", kept=2)

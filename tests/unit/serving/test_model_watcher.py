@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
+
+from registry.files import digest, make_listing
 
 
 def version(service: Any) -> str:
@@ -110,3 +113,72 @@ def test_the_watcher_outlives_whatever_the_registry_raises(make_service: Any, fa
     while service.runtime.slot.current is None and time.monotonic() < limit:
         time.sleep(0.01)
     assert version(service) == "1"
+
+
+def tagged(service: Any) -> Any:
+    """The service, whose registry says of the version in production which files it has; counts fetches."""
+    production, files = service.registry.production, service.registry.files
+    service.fetched = []
+
+    def stating(family: str) -> Any:
+        found = production(family)
+        if found is None:
+            return None
+        listing = make_listing(family, service.registry.versions[found.version])
+        return replace(found, files_sha256=digest(listing))
+
+    def fetching(family: str, wanted: str) -> Any:
+        service.fetched.append(wanted)
+        return files(family, wanted)
+
+    service.registry.production, service.registry.files = stating, fetching
+    return service
+
+
+def mark(service: Any) -> str:
+    return str(service.runtime.slot.current.predictor.info["mark"])
+
+
+@pytest.mark.parametrize("after", ["in memory", "a restart"])
+def test_another_model_under_the_same_number_is_fetched(service: Any, make_service: Any, after: str) -> None:
+    """As after a restore of an older backup, whose next training gets a number that was there before."""
+    restored = tagged(service if after == "in memory" else make_service())
+    restored.registry.promote("1", b"another")
+    restored.runtime.watcher.load_from_disk()
+    assert mark(restored) == "one"
+
+    for _ in range(3):
+        restored.runtime.watcher.look()
+
+    assert mark(restored) == "another"
+    assert restored.fetched == ["1"]
+    assert restored.runtime.disk.load().files == {"model.txt": b"another"}
+
+
+def test_a_copy_on_disk_with_the_registered_files_is_not_fetched_again(service: Any, make_service: Any) -> None:
+    again = tagged(make_service())
+    again.registry.promote("1", b"one")
+    again.runtime.watcher.load_from_disk()
+    again.runtime.watcher.look()
+    assert (mark(again), again.fetched) == ("one", [])
+
+
+def test_a_version_that_lists_its_files_in_another_way_is_fetched_once(service: Any) -> None:
+    """A registry of another release may write its lists otherwise; what it has checked is not doubted."""
+    production, fetched = service.registry.production, []
+    files = service.registry.files
+    service.registry.production = lambda family: replace(production(family), files_sha256="f" * 64)
+    service.registry.files = lambda family, wanted: fetched.append(wanted) or files(family, wanted)
+    for _ in range(3):
+        service.runtime.watcher.look()
+    assert fetched == ["1"]
+
+
+def test_another_model_under_the_same_number_that_is_broken_is_refused(service: Any) -> None:
+    restored = tagged(service)
+    restored.registry.promote("1", b"broken")
+    for _ in range(3):
+        restored.runtime.watcher.look()
+    assert mark(restored) == "one"
+    assert restored.fetched == ["1"]
+    assert service.ask("GET", "/health").json()["registry"]["refused"] == {"1": "model.txt is not a model"}
