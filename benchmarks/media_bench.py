@@ -31,7 +31,7 @@ def run() -> list[dict[str, Any]]:
         clips = sorted((DATA / "video").glob("*.mp4"))
         rows = [row for clip in clips for row in _thumbnails(settings, clip.name, clip, Path(folder) / "out")]
         film = Path(folder) / "film.mp4"
-        _loop(DATA / "video" / "bikes.mp4", film)
+        looped(DATA / "video" / "bikes.mp4", film, _LOOPS)
         rows += _thumbnails(settings, f"bikes.mp4 {_LOOPS} times", film, Path(folder) / "out")
         return rows + _captions(settings)
 
@@ -98,12 +98,13 @@ def _plain(path: Path) -> str:
 
     decoder = Decoder(samprate=16_000, loglevel="FATAL")
     decoder.start_utt()
-    decoder.process_raw(_samples(path), full_utt=True)
+    decoder.process_raw(samples(path), full_utt=True)
     decoder.end_utt()
     return str(decoder.hyp().hypstr) if decoder.hyp() else ""
 
 
-def _samples(path: Path) -> bytes:
+def samples(path: Path) -> bytes:
+    """The sound of a file: 16 kHz, mono, 16 bits."""
     import av
 
     pieces = io.BytesIO()
@@ -124,14 +125,14 @@ def _decode(path: Path) -> None:
             pass
 
 
-def _loop(clip: Path, film: Path) -> None:
-    """The clip's packets one time after another, as ``ffmpeg -stream_loop -c copy`` does."""
+def looped(clip: Path, film: Path, times: int) -> None:
+    """The clip's packets ``times`` times over, as ``ffmpeg -stream_loop -c copy`` does."""
     import av
 
     with av.open(str(film), "w") as target:
         stream: Any = None
         offset = 0
-        for _ in range(_LOOPS):
+        for _ in range(times):
             with av.open(str(clip)) as source:
                 given: Any = source.streams.video[0]
                 stream = stream or target.add_stream_from_template(given)

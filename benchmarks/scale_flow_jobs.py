@@ -15,7 +15,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.scale_content_jobs import CONTENT_JOBS
 from benchmarks.scale_jobs import AS_OF, JOBS, MIDNIGHT, YESTERDAY, main
+from benchmarks.scale_keeping_jobs import BACKUPS, KEEPING_JOBS
 from models.family import get_family
 from registry.records import LoadedModel, ModelVersion
 
@@ -23,7 +25,7 @@ from registry.records import LoadedModel, ModelVersion
 PHOTOS, PREDICTIONS = 48, 50_000
 #: Days that predictions are kept, and when the old ones are from.
 KEPT_DAYS, OLD = 60, dt.datetime(2026, 6, 1, tzinfo=dt.UTC)
-MODEL, BACKUPS = "bench-model", "bench-backups"
+MODEL = "bench-model"
 
 
 class FolderRegistry:
@@ -163,8 +165,8 @@ def upload(_family: str, size: int) -> int:
 
 
 FLOW_JOBS = {
-    **JOBS, "prepare": prepare, "lists ahead": lists_ahead, "monitor": monitor, "backup": backup,
-    "backup again": backup, "retention": retention, "upload": upload,
+    **JOBS, **KEEPING_JOBS, **CONTENT_JOBS, "prepare": prepare, "lists ahead": lists_ahead, "monitor": monitor,
+    "backup": backup, "backup again": backup, "retention": retention, "upload": upload,
 }  # fmt: skip
 
 

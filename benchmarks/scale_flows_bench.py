@@ -1,5 +1,5 @@
 """What grows with what, of the flows that :mod:`benchmarks.scale_bench` leaves out: the monitor, retention,
-backups, lists ahead, and the collection and training of texts and photos.
+backups, erasure, lists ahead, the collection and training of texts and pictures, and work on content.
 
 As there, ``ours`` is the largest size, ``other`` the smallest, and the note has the exponent. Sizes are
 smaller: each of them is prepared by the jobs that come before.
@@ -14,6 +14,10 @@ from typing import Any
 
 from benchmarks.database import bench_database, database_environment
 from benchmarks.scale_bench import Measured, growth, run_job
+from benchmarks.scale_jobs import TEXTS
+
+#: There is no registry, and none that happens to run here is asked.
+NOBODY = "http://127.0.0.1:9"
 
 
 @dataclass(frozen=True)
@@ -26,21 +30,29 @@ class World:
     sizes: Sequence[int]
 
 
+_KEPT = (
+    "monitor", "backup", "backup again", "restore", "verify", "retention", "retention of candidates", "forget",
+)  # fmt: skip
+_LABELLED = ("import", "collect", "build", "train")
+
 WORLDS = (
-    World(
-        "viral",
-        ("prepare", "monitor", "backup", "backup again", "retention"),
-        ("monitor", "backup", "backup again", "retention"),
-        (1, 2, 4),
-    ),
+    World("viral", ("prepare", *_KEPT), _KEPT, (1, 2, 4)),
     World("recommendation", ("prepare", "lists ahead"), ("lists ahead",), (1, 2, 4)),
-    World(
-        "moderation",
-        ("import", "collect the past", "collect", "build", "train"),
-        ("import", "collect", "build", "train"),
-        (1, 4, 16),
+    *(
+        World(family, ("import", "collect the past", "collect", "build", "train"), _LABELLED, (1, 4, 16))
+        for family in TEXTS
     ),
     World("face", ("upload", "collect"), ("collect",), (1, 4, 16)),
+    *(
+        World(family, ("add a gold set", "build", "train"), ("add a gold set", "build", "train"), (1, 4, 16))
+        for family in ("face", "imagery")
+    ),
+    World(
+        "ctr", ("fill outcomes", "20 questions about the past"), ("20 questions about the past",), (1, 10, 100)
+    ),
+    World("content", ("fit", "publish", "work on contents"), ("work on contents",), (1, 4, 16)),
+    World("films", ("make a film", "thumbnails"), ("thumbnails",), (10, 40, 160)),
+    World("speech", ("make speech", "captions"), ("captions",), (1, 4, 16)),
 )
 
 
@@ -62,7 +74,11 @@ def _measured(world: World) -> Measured:
     found: Measured = {job: {} for job in world.told}
     for size in world.sizes:
         with bench_database() as (_, settings, folder):
-            environment = {**database_environment(settings), "ASSAY_HOME": str(settings.home)}
+            environment = {
+                **database_environment(settings),
+                "ASSAY_HOME": str(settings.home),
+                "MLFLOW_TRACKING_URI": NOBODY,
+            }
             for job in world.jobs:
                 took: Mapping[str, float] = run_job(
                     job, world.family, size, environment, str(folder), module="scale_flow_jobs"

@@ -26,7 +26,8 @@ AS_OF, DAYS = dt.date(2026, 11, 1), 40
 MONTH = "2026-10"
 MIDNIGHT = dt.datetime.combine(AS_OF, dt.time(), dt.UTC)
 #: The day that is collected alone: the last one, and of labels the last one that has as many as the others.
-LAST = {"moderation": AS_OF - dt.timedelta(days=3)}
+TEXTS = ("moderation", "sentiment", "topics", "entities")
+LAST = dict.fromkeys(TEXTS, AS_OF - dt.timedelta(days=3))
 YESTERDAY = AS_OF - dt.timedelta(days=1)
 #: At size 1 the worlds are those of the demo, of fewer days.
 SEED = 7
@@ -38,11 +39,13 @@ def worlds(family: str, size: int) -> list[pa.Table]:
         from demo.world import WorldSize, make_world
 
         return [make_world(AS_OF, SEED, WorldSize(creators=300 * size, videos_a_day=36 * size, days=DAYS))]
-    if family == "moderation":
-        from demo.content_world import ContentSize, last_month, moderated, table
+    if family in TEXTS:
+        from demo import content_story
+        from demo.content_world import ContentSize, last_month, table
 
         rng, (first, days) = np.random.default_rng([SEED, 30]), last_month(AS_OF)
-        return [table(moderated(rng, ContentSize().texts * size), first, days, family, rng)]
+        make, count = content_story.TEXTS[family]
+        return [table(make(rng, getattr(ContentSize(), count) * size), first, days, family, rng)]
     if family == "ctr":
         from demo.ctr_world import CtrSize, make_ctr_world
 
