@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +19,7 @@ from config.errors import RegistryUnavailable
 from config.settings import Settings
 from storage.contents import claim_due, put_contents
 from tasks import content_tools
+from tasks.content_dispatch import Dispatcher
 from tasks.content_models import ContentModels
 from tasks.platform import Platform
 from tests.content_models import content_predictor
@@ -96,3 +100,28 @@ def shared(parts: Platform, models: ContentModels, monkeypatch: pytest.MonkeyPat
 def publish(parts: Platform, *rows: dict[str, Any]) -> list[str]:
     put_contents(parts.engine, [{"kind": "post", "creator_id": "ana", **row} for row in rows], AT)
     return [one.id for one in claim_due(parts.engine, limit=100, at=AT)]
+
+
+@contextmanager
+def dispatching(parts: Platform) -> Iterator[None]:
+    """A dispatcher at work, with Prefect away."""
+    own = Platform(parts.settings)
+    dispatcher = Dispatcher(own, 1, lambda: None, lambda: False)
+    thread = threading.Thread(target=dispatcher.run)
+    thread.start()
+    try:
+        yield
+    finally:
+        dispatcher.stop()
+        thread.join(10)
+        own.close()
+
+
+def until(done: Callable[[], bool], seconds: float = 15.0) -> bool:
+    """Whether it is so before that time is over."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if done():
+            return True
+        time.sleep(0.05)
+    return done()

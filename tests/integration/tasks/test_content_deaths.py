@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,13 +13,12 @@ from storage.contents import DIED, TRIES, StoredContent, claim_due, get_content,
 from storage.database import transaction
 from storage.media_jobs import jobs_of
 from tasks import content_dispatch
-from tasks.content_dispatch import Dispatcher
 from tasks.content_models import ContentModels
 from tasks.content_work import video_failed, work_on
 from tasks.platform import Platform
 from tasks.runtime import now
 from tests.content_models import NEUTRAL, content_files
-from tests.content_world import AT, publish
+from tests.content_world import AT, dispatching, publish, until
 
 HOUR = timedelta(hours=1)
 
@@ -31,27 +27,6 @@ def content(parts: Platform, name: str) -> StoredContent:
     found = get_content(parts.engine, name)
     assert found is not None
     return found
-
-
-@contextmanager
-def dispatching(parts: Platform) -> Iterator[None]:
-    own = Platform(parts.settings)
-    dispatcher = Dispatcher(own, 1, lambda: None, lambda: False)
-    thread = threading.Thread(target=dispatcher.run)
-    thread.start()
-    try:
-        yield
-    finally:
-        dispatcher.stop()
-        thread.join(10)
-        own.close()
-
-
-def until(done: Callable[[], bool], seconds: float = 15.0) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and not done():
-        time.sleep(0.05)
-    return done()
 
 
 def lease_over(parts: Platform) -> None:

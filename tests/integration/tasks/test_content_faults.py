@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import io
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -32,7 +29,7 @@ from tasks.content_work import work_on
 from tasks.platform import Platform
 from tasks.runtime import now
 from tests.content_models import NEUTRAL, SPAM, content_predictor
-from tests.content_world import AT, publish
+from tests.content_world import AT, dispatching, publish, until
 from tests.imagery_world import tiny_imagery_model
 
 HOUR = timedelta(hours=1)
@@ -219,29 +216,6 @@ def test_a_job_that_kills_each_of_its_workers_is_given_up(shared: Platform) -> N
     assert found is not None
     assert (found.state, found.error) == ("failed", "its worker died at each try")
     assert hand_out(shared.engine, limit=5, at=now() + HOUR) == []
-
-
-@contextmanager
-def dispatching(parts: Platform) -> Iterator[None]:
-    own = Platform(parts.settings)
-    dispatcher = Dispatcher(own, 1, lambda: None, lambda: False)
-    thread = threading.Thread(target=dispatcher.run)
-    thread.start()
-    try:
-        yield
-    finally:
-        dispatcher.stop()
-        thread.join(10)
-        own.close()
-
-
-def until(done: Callable[[], bool], seconds: float = 15.0) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if done():
-            return True
-        time.sleep(0.05)
-    return done()
 
 
 def test_content_over_which_each_worker_died_ends_with_people_and_a_video_in_hand_does_not(
