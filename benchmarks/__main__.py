@@ -48,7 +48,7 @@ BENCHMARKS = {
     "moderation": "text moderation: real data as it is and disguised, beside a plain model, and speed",
     "analysis": "the analysis of texts: trained parts and languages on real data, and speed",
     "scale": "each job at three sizes: what grows with what",
-    "scale_flows": "the other flows at three sizes: monitor, retention, backup, lists ahead, texts, photos",
+    "scale_flows": "the other flows at three sizes: operations, erasure, texts, pictures, content, media",
     "monitor": "the monitor: drift on real data, changes found, and false alarms on quiet days",
     "experiments": "experiments: choices, off-policy estimates, and past tests run again",
 }
