@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 from config.settings import Settings
 
+#: Below those that the kernel gives to connections (from 32768 on, on Linux). Of these, whoever asks for a
+#: server that is about to start may be given its very port for his own end: he is then connected with himself,
+#: the server cannot start, and he waits for ever.
+FIRST, LAST = 20_000, 32_000
+
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nothing listens on now, all different."""
+    """Ports that nothing listens on now, all different.
+
+    Raises:
+        OSError: there are hardly any.
+    """
+    found: list[int] = []
     with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in sockets]
+        for _ in range(100 * count):
+            one, port = stack.enter_context(socket.socket()), FIRST + secrets.randbelow(LAST - FIRST)
+            with suppress(OSError):
+                one.bind(("127.0.0.1", port))
+                found.append(port)
+            if len(found) == count:
+                return found
+    raise OSError(f"No {count} ports from {FIRST} to {LAST} are free on 127.0.0.1.")
 
 
 def free_port() -> int:
