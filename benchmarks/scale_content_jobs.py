@@ -118,7 +118,7 @@ def publish(_family: str, size: int) -> int:
 def work_on_contents(_family: str, _size: int) -> int:
     """Moderate and analyze all that is due, a batch at a time, as the content worker does; texts."""
     from config.settings import load_settings
-    from storage.contents import claim_due
+    from storage.content_claims import claim_due
     from tasks.content_dispatch import BATCH
     from tasks.content_models import ContentModels
     from tasks.content_work import work_on

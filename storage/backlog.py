@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Engine
 
-from storage.contents import TRIES
+from storage.content_claims import TRIES
 from storage.copying import rows_of
 from storage.database import transaction
 

@@ -1,14 +1,15 @@
-"""What is published: put in by the product, claimed by who moderates and analyzes it, and given its results.
+"""What is published: put in by the product, read by who moderates and analyzes it, and given its results.
 
 A row that the product writes itself is the same: a trigger counts its revisions and tells who listens
-(``contents_due``). Work on a revision that changed meanwhile comes to nothing, and the new one is due.
+(``contents_due``). Who works on it claims it (``storage/content_claims.py``). Work on a revision that changed
+meanwhile comes to nothing, and the new one is due.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -24,14 +25,8 @@ from storage.database import transaction
 from storage.erasure import erased_while_adding
 from storage.rows import storable
 
-#: Work on one revision is tried so often, with a pause that begins with this and doubles.
-TRIES, PAUSE = 4, timedelta(seconds=60)
-#: For so long nobody else gets what one worker has claimed. The pauses after a failure are counted with it.
-LEASE = timedelta(minutes=10)
 LONGEST_ID, LONGEST_TEXT, MOST_TAGS, MOST_IMAGES = 200, 100_000, 100, 20
 DUE_CHANNEL = "contents_due"
-#: What is kept with a content over which nobody could say what went wrong.
-DIED = "its worker died at each try"
 
 
 @dataclass(frozen=True)
@@ -75,7 +70,8 @@ class StoredContent:
 
 
 COLUMNS = tuple(one.name for one in fields(StoredContent))
-_SELECTED = SQL(", ").join(map(Identifier, COLUMNS))
+#: All columns, in SQL.
+SELECTED = SQL(", ").join(map(Identifier, COLUMNS))
 _GIVEN: Mapping[str, str] = {
     "id": "text", "kind": "text", "creator_id": "text", "title": "text", "text": "text", "tags": "text",
     "video": "text", "images": "text", "created_at": "timestamptz", "received_at": "timestamptz",
@@ -247,189 +243,9 @@ def get_content(engine: Engine, content_id: str) -> StoredContent | None:
 
 def get_contents(engine: Engine, ids: Sequence[str]) -> list[StoredContent]:
     """Those of ``ids`` that there are, by id."""
-    query = SQL("select {} from contents where id = any(%s) order by id").format(_SELECTED)
+    query = SQL("select {} from contents where id = any(%s) order by id").format(SELECTED)
     with transaction(engine) as connection, rows_of(connection, StoredContent) as cur:
         return cur.execute(query, ([storable(one) for one in ids],)).fetchall()
-
-
-def claim_due(
-    engine: Engine, *, limit: int, at: datetime, lease: timedelta = LEASE, silent: bool | None = None
-) -> list[StoredContent]:
-    """Take up to ``limit`` contents that are due, the oldest first; for ``lease`` nobody else gets them.
-
-    One whose worker died is due again when its lease is over. One that failed waits (see :func:`fail`). What
-    the worker before said of it is forgotten, so that a worker that says nothing is known by that.
-
-    Args:
-        engine: the platform's database.
-        limit: how many at most.
-        at: now, UTC.
-        lease: for how long.
-        silent: True: only those whose last worker said nothing, since it died over them or beside them; False:
-            only the others; None: all. A video that only waits for its frames is one of the others.
-    """
-    query = SQL(
-        """
-        update contents set claimed_at = %(at)s, attempts = attempts + 1, error = null
-        where id in (
-            select id from contents
-            where (moderated_revision < revision or analyzed_revision < revision)
-                and (claimed_at is null or claimed_at < %(before)s) and attempts < %(tries)s
-                and (%(silent)s::boolean is null or %(silent)s = (
-                    attempts > 0 and error is null and (analyzed_revision < revision or video is null)))
-            order by received_at, id limit %(limit)s for update skip locked)
-        returning {}
-        """
-    ).format(_SELECTED)
-    values = {"at": at, "before": at - lease, "tries": TRIES, "limit": limit, "silent": silent}
-    with transaction(engine) as connection, rows_of(connection, StoredContent) as cur:
-        found: list[StoredContent] = cur.execute(query, values).fetchall()
-    return sorted(found, key=lambda one: (one.received_at, one.id))
-
-
-def in_hand(engine: Engine, *, at: datetime, lease: timedelta = LEASE) -> int:
-    """How many contents are claimed and not done yet. Videos that only wait for their frames do not count."""
-    query = """
-        select count(*) from contents
-        where (analyzed_revision < revision or (moderated_revision < revision and video is null))
-            and claimed_at >= %s and error is null
-    """
-    with transaction(engine) as connection, cursor(connection) as cur:
-        found = cur.execute(query, (at - lease,)).fetchone()
-    return int(found[0]) if found else 0
-
-
-def fail(
-    engine: Engine,
-    ids: Sequence[str],
-    error: str,
-    at: datetime,
-    *,
-    lease: timedelta = LEASE,
-    seen: Mapping[str, StoredContent] | None = None,
-    tried: bool = True,
-) -> list[StoredContent]:
-    """Give claimed contents back: each is due again after a pause that doubles, until its tries are used up.
-
-    Args:
-        engine: the platform's database.
-        ids: which.
-        error: why.
-        at: now, UTC.
-        lease: with which they were claimed.
-        seen: each as it was when work on it began. One that was described anew since, or that another worker
-            has by now, is left alone. None: whoever has them.
-        tried: whether this counts as a try; not so where nothing could be tried yet.
-
-    Returns:
-        Those whose tries are used up: nobody takes them up again by itself.
-    """
-    query = SQL(
-        """
-        update contents set error = %(error)s,
-            attempts = case when %(tried)s then attempts else greatest(attempts - 1, 0) end,
-            claimed_at = %(at)s - %(lease)s + %(pause)s * power(2, greatest(attempts - 1, 0))
-        from unnest(%(ids)s::text[], %(revisions)s::bigint[], %(claims)s::timestamptz[])
-            as held (name, of_revision, of_claim)
-        where id = name and (
-            of_revision is null or (revision = of_revision and claimed_at is not distinct from of_claim))
-        returning {}
-        """
-    ).format(_SELECTED)
-    held = [(seen or {}).get(name) for name in ids]
-    values = {
-        "ids": list(ids), "error": storable(error)[:2000], "at": at, "lease": lease, "pause": PAUSE,
-        "tried": tried, "revisions": [one.revision if one else None for one in held],
-        "claims": [one.claimed_at if one else None for one in held],
-    }  # fmt: skip
-    with transaction(engine) as connection, rows_of(connection, StoredContent) as cur:
-        found: list[StoredContent] = cur.execute(query, values).fetchall()
-    return [one for one in found if one.attempts >= TRIES]
-
-
-def give_up_analysis(engine: Engine, one: StoredContent, error: str) -> None:
-    """Keep why the analysis of this revision is given up, where nobody has analyzed it after all: a decision
-    that a person or a model makes of it meanwhile clears the error.
-    """
-    query = """
-        update contents set error = %s where id = %s and revision = %s and analyzed_revision < revision
-    """
-    with transaction(engine) as connection, cursor(connection) as cur:
-        cur.execute(query, (storable(error)[:2000], one.id, one.revision))
-
-
-def end_left_over_analyses(engine: Engine, *, limit: int, at: datetime, lease: timedelta = LEASE) -> list[str]:
-    """Give up the analysis of contents whose workers died over it each time; their ids. No code looks at them
-    again by itself, also no simple one: it is not known what they die of.
-    """
-    query = """
-        update contents set error = %(error)s
-        where id in (
-            select id from contents
-            where analyzed_revision < revision and attempts >= %(tries)s and error is null
-                and claimed_at < %(before)s
-            order by received_at, id limit %(limit)s for update skip locked)
-        returning id
-    """
-    values = {"error": DIED, "before": at - lease, "tries": TRIES, "limit": limit}
-    with transaction(engine) as connection, cursor(connection) as cur:
-        return [str(row[0]) for row in cur.execute(query, values).fetchall()]
-
-
-def claim_left_over(
-    engine: Engine, *, limit: int, at: datetime, lease: timedelta = LEASE
-) -> list[StoredContent]:
-    """Take contents whose tries are used up though nobody decided: their workers died over them each time.
-
-    They are for people. One whose video is still to be looked at is not among them.
-    """
-    query = SQL(
-        """
-        update contents set claimed_at = %(at)s
-        where id in (
-            select id from contents c
-            where moderated_revision < revision and attempts >= %(tries)s and claimed_at < %(before)s
-                and not exists (
-                    select from media_jobs j where j.content_id = c.id and j.kind = 'moderate-video'
-                        and j.state in ('queued', 'running'))
-            order by received_at, id limit %(limit)s for update skip locked)
-        returning {}
-        """
-    ).format(_SELECTED)
-    values = {"at": at, "before": at - lease, "tries": TRIES, "limit": limit}
-    with transaction(engine) as connection, rows_of(connection, StoredContent) as cur:
-        return cur.execute(query, values).fetchall()
-
-
-def ask_again(
-    engine: Engine, ids: Sequence[str], at: datetime, *, kind: str | None = None, moderate: bool, analyze: bool
-) -> list[StoredContent]:
-    """Have contents looked at again whatever was tried before, and claim them for whoever asks.
-
-    Args:
-        engine: the platform's database.
-        ids: which; of another ``kind`` they are left alone.
-        at: now, UTC.
-        kind: only contents of this kind; None: of any.
-        moderate: whether their moderation is wanted again; their status stays until it is there.
-        analyze: whether their analysis is wanted again.
-
-    Returns:
-        Those that there are.
-    """
-    query = SQL(
-        """
-        update contents set claimed_at = %(at)s, attempts = 1, error = null,
-            moderated_revision = case when %(moderate)s then 0 else moderated_revision end,
-            analyzed_revision = case when %(analyze)s then 0 else analyzed_revision end
-        where id = any(%(ids)s) and (%(kind)s::text is null or kind = %(kind)s) returning {}
-        """
-    ).format(_SELECTED)
-    values = {
-        "ids": [storable(one) for one in ids], "at": at, "kind": kind, "moderate": moderate, "analyze": analyze,
-    }  # fmt: skip
-    with transaction(engine) as connection, rows_of(connection, StoredContent) as cur:
-        return cur.execute(query, values).fetchall()
 
 
 def store_analysis(engine: Engine, rows: Sequence[Mapping[str, Any]], at: datetime) -> int:

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import Engine, text
 
 from storage.backlog import DUE_SINCE, WAITS
-from storage.contents import TRIES
+from storage.content_claims import TRIES
 from storage.database import transaction
 
 _SERVER = text(

@@ -18,16 +18,15 @@ import psycopg
 from prefect import Task
 
 from config.errors import AssayError
-from storage.contents import (
+from storage.content_claims import (
     DIED,
-    DUE_CHANNEL,
-    StoredContent,
     claim_due,
     claim_left_over,
     end_left_over_analyses,
     give_up_analysis,
     in_hand,
 )
+from storage.contents import DUE_CHANNEL, StoredContent
 from storage.database import database_now
 from storage.media_jobs import StoredJob, hand_out, handed_out
 from tasks.content_jobs import media_job, moderate_and_analyze

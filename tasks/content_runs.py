@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from config.errors import AssayError, InputError, ModelInvalid
-from storage.contents import ask_again, get_contents
+from storage.content_claims import ask_again
+from storage.contents import get_contents
 from storage.latest_snapshots import latest_snapshots
 from storage.media_jobs import LEASE, get_job, request_job, take_job
 from storage.predictions import insert_predictions

@@ -12,7 +12,8 @@ from typing import Any
 from config.errors import AssayError, DatabaseUnavailable, RegistryUnavailable
 from models.moderation.decide import Policy, policy_from_settings
 from models.moderation.judging import TextScores, score_texts, whole_text
-from storage.contents import StoredContent, fail, get_contents, give_up_analysis, store_analysis
+from storage.content_claims import fail, give_up_analysis
+from storage.contents import StoredContent, get_contents, store_analysis
 from storage.media_jobs import StoredJob, request_job
 from storage.moderation import insert_decisions
 from tasks.content_judging import SPACE, Seen, decision_row
@@ -96,7 +97,7 @@ def work_on(
     seen = {one.id: one for one in found}
     for name, problem in done.failed.items():
         tried = name not in done.waiting
-        for one in fail(parts.engine, [name], problem, at, seen=seen, tried=tried):
+        for one in fail(parts.engine, [seen[name]], problem, at, tried=tried):
             _give_up(parts, models, one, problem, at, done)
     return done
 

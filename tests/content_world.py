@@ -17,7 +17,8 @@ from sqlalchemy import Engine
 
 from config.errors import RegistryUnavailable
 from config.settings import Settings
-from storage.contents import claim_due, put_contents
+from storage.content_claims import claim_due
+from storage.contents import put_contents
 from tasks import content_tools
 from tasks.content_dispatch import Dispatcher
 from tasks.content_models import ContentModels

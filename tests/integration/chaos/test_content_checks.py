@@ -13,7 +13,8 @@ from chaos.content_checks import check_contents
 from chaos.product import Product
 from chaos.publishing import FILM, Post
 from demo.content_pictures import film
-from storage.contents import claim_due, put_contents
+from storage.content_claims import claim_due
+from storage.contents import put_contents
 from storage.copying import cursor
 from storage.database import transaction
 from storage.media_jobs import hand_out

@@ -21,7 +21,7 @@ from storage.media_jobs import get_job, request_job
 _PROGRAM = """
 from datetime import UTC, datetime
 from config.settings import load_settings
-from storage.contents import claim_due, fail
+from storage.content_claims import claim_due, fail
 from tasks.content_dispatch import Dispatcher
 from tasks.content_tools import close_tools, now
 from tasks.platform import Platform
@@ -32,7 +32,7 @@ dispatcher._media(now())
 for threads in dispatcher._threads.values():
     threads.shutdown(wait=True)
 (one,) = claim_due(parts.engine, limit=1, at=now())
-fail(parts.engine, [one.id], "the store refuses a clock that is ahead", now())
+fail(parts.engine, [one], "the store refuses a clock that is ahead", now())
 print(datetime.now(UTC).isoformat())
 close_tools()
 """

@@ -10,7 +10,8 @@ from sqlalchemy import Engine, text
 from serving.content_backlog import BacklogFigures
 from serving.metrics import ServiceMetrics
 from storage.backlog import waiting_work
-from storage.contents import LEASE, TRIES, ask_again, claim_due, put_contents
+from storage.content_claims import LEASE, TRIES, ask_again, claim_due
+from storage.contents import put_contents
 from storage.database import transaction
 from storage.media_jobs import finish, request_job, take_job
 

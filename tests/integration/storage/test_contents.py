@@ -15,17 +15,8 @@ from sqlalchemy import Engine, text
 
 from config.errors import InputError
 from config.settings import Settings
-from storage.contents import (
-    LEASE,
-    TRIES,
-    ask_again,
-    claim_due,
-    fail,
-    get_content,
-    in_hand,
-    put_contents,
-    store_analysis,
-)
+from storage.content_claims import LEASE, TRIES, ask_again, claim_due, fail, in_hand
+from storage.contents import get_content, put_contents, store_analysis
 from storage.database import transaction
 from storage.erasure import remember, subject_hash
 from storage.media_jobs import (
@@ -148,7 +139,7 @@ def test_what_failed_waits_longer_each_time_and_is_given_up_at_last(engine: Engi
     for attempt in range(1, TRIES + 1):
         (claimed,) = claim_due(engine, limit=9, at=at)
         assert claimed.attempts == attempt
-        given_up = fail(engine, ["p1"], "the store is away", at)
+        given_up = fail(engine, [claimed], "the store is away", at)
         if attempt < TRIES:
             assert given_up == []
             step = at

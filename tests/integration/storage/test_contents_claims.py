@@ -7,17 +7,8 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from storage.contents import (
-    DIED,
-    LEASE,
-    TRIES,
-    StoredContent,
-    claim_due,
-    end_left_over_analyses,
-    fail,
-    get_content,
-    put_contents,
-)
+from storage.content_claims import DIED, LEASE, TRIES, claim_due, end_left_over_analyses, fail
+from storage.contents import StoredContent, get_content, put_contents
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
 LATER = AT + LEASE + timedelta(seconds=1)
@@ -43,7 +34,7 @@ def test_a_late_failure_on_an_older_description_leaves_the_newer_one_alone(engin
     seen = one(engine)
     put(engine, "p1", text="corrected")
     claim_due(engine, limit=9, at=AT)
-    assert fail(engine, ["p1"], "late", AT, seen={"p1": seen}) == []
+    assert fail(engine, [seen], "late", AT) == []
     assert (one(engine).error, one(engine).claimed_at, one(engine).attempts) == (None, AT, 1)
 
 
@@ -52,9 +43,9 @@ def test_a_late_failure_leaves_the_claim_of_another_worker_alone(engine: Engine)
     claim_due(engine, limit=9, at=AT)
     seen = one(engine)
     claim_due(engine, limit=9, at=LATER)
-    fail(engine, ["p1"], "late", LATER, seen={"p1": seen})
+    fail(engine, [seen], "late", LATER)
     assert (one(engine).error, one(engine).claimed_at) == (None, LATER)
-    fail(engine, ["p1"], "its own", LATER, seen={"p1": one(engine)})
+    fail(engine, [one(engine)], "its own", LATER)
     assert one(engine).error == "its own"
 
 
@@ -63,15 +54,15 @@ def test_what_could_not_be_tried_is_due_again_after_a_minute_and_has_all_its_tri
     for number in range(2 * TRIES):
         at = AT + number * timedelta(seconds=61)
         assert claimed(engine, at) == ["p1"]
-        assert fail(engine, ["p1"], "the registry is away", at, tried=False) == []
+        assert fail(engine, [one(engine)], "the registry is away", at, tried=False) == []
         assert claimed(engine, at + timedelta(seconds=59)) == []
 
 
 def test_those_whose_worker_said_nothing_are_claimed_apart(engine: Engine) -> None:
     put(engine, "died", "failed")
     put(engine, "film", kind="video", video="film.mp4")
-    claim_due(engine, limit=9, at=AT)
-    fail(engine, ["failed"], "the store is away", AT)
+    (failed,) = [each for each in claim_due(engine, limit=9, at=AT) if each.id == "failed"]
+    fail(engine, [failed], "the store is away", AT)
     put(engine, "new")
     assert claimed(engine, LATER, silent=True) == ["died", "film"]
     assert claimed(engine, LATER, silent=False) == ["failed", "new"]

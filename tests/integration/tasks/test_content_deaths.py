@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from storage.contents import DIED, TRIES, StoredContent, claim_due, get_content, put_contents
+from storage.content_claims import DIED, TRIES, claim_due
+from storage.contents import StoredContent, get_content, put_contents
 from storage.database import transaction
 from storage.media_jobs import jobs_of
 from tasks import content_dispatch

@@ -16,7 +16,8 @@ from pydantic import SecretStr
 
 from config.errors import DatabaseUnavailable, InputError, RegistryUnavailable, StoreUnavailable
 from demo.content_pictures import film
-from storage.contents import StoredContent, ask_again, claim_due, get_content, in_hand, put_contents
+from storage.content_claims import ask_again, claim_due, in_hand
+from storage.contents import StoredContent, get_content, put_contents
 from storage.media_jobs import RETRIES, StoredJob, get_job, hand_out, jobs_of, request_job, take_job
 from storage.moderation import appeal, history, insert_decisions, review
 from storage.objects import open_store

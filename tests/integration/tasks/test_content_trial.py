@@ -18,7 +18,8 @@ from demo.content_pictures import film
 from models.family import get_family
 from models.monitoring.rollouts import agreement
 from models.rollout import in_trial
-from storage.contents import ask_again, get_content
+from storage.content_claims import ask_again
+from storage.contents import get_content
 from storage.media_jobs import jobs_of
 from storage.moderation import history
 from storage.objects import open_store

@@ -18,7 +18,8 @@ from sqlalchemy import Engine, text
 from config.errors import StoreUnavailable
 from demo.content_pictures import draw, film
 from models.family import get_family
-from storage.contents import claim_due, get_content, put_contents
+from storage.content_claims import claim_due
+from storage.contents import get_content, put_contents
 from storage.database import transaction
 from storage.media_jobs import get_job, jobs_of, take_job
 from storage.moderation import get_decision, history

@@ -20,8 +20,9 @@ from sqlalchemy import Engine, insert, text
 from config.errors import DatabaseUnavailable, FlowUnavailable, RegistryUnavailable, StoreError
 from config.settings import Settings
 from local.ports import free_port
+from storage.content_claims import TRIES, claim_due, fail
 from storage.content_tables import WebhookDelivery
-from storage.contents import TRIES, claim_due, fail, put_contents
+from storage.contents import put_contents
 from storage.database import transaction
 from storage.monitor import upsert_figures
 from tasks.monitor_health import look_at_platform
@@ -100,10 +101,10 @@ def test_an_analysis_that_was_given_up_is_named_for_a_day_and_does_not_wait(
     put_contents(engine, [{"id": name, "kind": "post", "text": "hello"} for name in ("c1", "tries")], NOW)
     at = NOW
     for _ in range(TRIES):
-        claim_due(engine, limit=9, at=at)
+        claimed = claim_due(engine, limit=9, at=at)
         seen = look_at_database(settings, at)
         assert "contents given up" not in found(seen), "its last try is not over"
-        fail(engine, ["c1"], "ValueError: boom", at)
+        fail(engine, [one for one in claimed if one.id == "c1"], "ValueError: boom", at)
         at += HOUR
     seen = look_at_database(settings, at)
     assert found(seen) == {"contents given up": "warning"}
