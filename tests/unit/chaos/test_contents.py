@@ -10,7 +10,7 @@ from chaos.content_checks import found_of
 from chaos.contents import Decided, Delivery, Job, Stored, World, compare_contents
 from chaos.kinds import LOOKED_AT_SECONDS
 from chaos.publishing import Post
-from storage import contents, media_jobs, webhooks
+from storage import content_claims, media_jobs, webhooks
 
 POST = Post("a", "posts", 3, "hello", kept=1, sent=1)
 FILM = Post("v", "contents", 3, "a film", "film.mp4", edition=2, kept=2, sent=1)
@@ -124,5 +124,5 @@ def test_the_checks_name_what_is_wrong() -> None:
 
 
 def test_the_bound_is_longer_than_any_lease() -> None:
-    longest = max(contents.LEASE, media_jobs.LEASE, webhooks.LEASE).total_seconds()
+    longest = max(content_claims.LEASE, media_jobs.LEASE, webhooks.LEASE).total_seconds()
     assert longest < LOOKED_AT_SECONDS
