@@ -26,6 +26,9 @@ async def collect_daily(
 ) -> dict[str, Any]:
     """Publish the examples that matured on a day as candidates for verification.
 
+    Earlier days to which something was added on that day, since it had waited on a service's disk, are
+    collected again with it.
+
     Args:
         date: the day (UTC) to collect; empty means the day before this run was scheduled.
         until: the last day of a range that begins with `date`, for a back-fill in one run.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,6 +19,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Name = Annotated[
     str, typer.Argument(help="viral/full/2026-10, viral/full (its latest), or viral (latest full).")
 ]
+
+#: So long work on the whole store is waited for.
+STORE_SECONDS = 60.0
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="Dataset versions: immutable parts and one manifest."
@@ -120,7 +123,7 @@ def gc(
     """Find parts that no manifest names, such as a killed writer leaves."""
     from datetime import UTC, datetime, timedelta
 
-    with _guarded_repository() as repository:
+    with _guarded_repository(alone=delete) as repository:
         orphans = repository.gc(
             older_than=timedelta(hours=older_than_hours), as_of=datetime.now(UTC), delete=delete
         )
@@ -142,17 +145,21 @@ def _repository() -> DatasetRepository:
 
 
 @contextmanager
-def _guarded_repository() -> Iterator[DatasetRepository]:
-    """With the publishers' lock, so that nothing is removed under a publication."""
+def _guarded_repository(alone: bool) -> Iterator[DatasetRepository]:
+    """With the publishers' lock, so that nothing is removed under a publication; ``alone``: nor under a backup,
+    retention or the forgetting of a person, for which it waits a minute.
+    """
     from config.settings import load_settings
     from storage.database import advisory_guard, make_engine
     from storage.datasets.repository import DatasetRepository
     from storage.objects import open_store
+    from storage.retention import STORE_LOCK
 
     settings = load_settings()
-    engine = make_engine(settings, pool_size=1)
+    engine = make_engine(settings, pool_size=2)
     try:
-        yield DatasetRepository(open_store(settings), advisory_guard(engine))
+        with advisory_guard(engine, STORE_SECONDS)(STORE_LOCK) if alone else nullcontext():
+            yield DatasetRepository(open_store(settings), advisory_guard(engine))
     finally:
         engine.dispose()
 

@@ -14,14 +14,17 @@ import psycopg
 import pytest
 from typer.testing import CliRunner
 
+from cli.commands import datasets
 from cli.main import app
-from config.errors import BackupCorrupt, InputError, PlatformError
+from config.errors import BackupCorrupt, DatabaseError, InputError, PlatformError
 from config.settings import Settings, load_settings
 from local.ports import free_port
 from local.postgres_host import CLIENT, find_programs
 from storage.backups import BackupFolder, blob_key
+from storage.database import advisory_guard, make_engine
 from storage.objects import RESERVED_SEGMENT
 from storage.objects_local import LocalStore
+from storage.retention import STORE_LOCK
 from tasks.backup import back_up
 from tests.conftest import PostgresServer
 
@@ -158,6 +161,25 @@ def test_what_is_older_is_removed_and_said(settings: Settings, tmp_path: Path) -
     assert said["freed"] > 0
     assert list(said["databases_left_out"]) == ["prefect"]
     assert target.names() == [said["name"]]
+
+
+def test_parts_without_a_manifest_are_not_removed_under_a_backup(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(datasets, "STORE_SECONDS", 0.2)
+    store = LocalStore(settings.home / "objects" / settings.ml_artifacts_bucket)
+    orphan = f"datasets/face/full/2026-10/{'0' * 64}.parquet"
+    store.put(orphan, b"of a killed writer")
+    remove = ("datasets", "gc", "--delete", "--older-than-hours", "0", "--json")
+    engine = make_engine(settings)
+    with advisory_guard(engine)(STORE_LOCK):  # as a backup holds it
+        with pytest.raises(DatabaseError, match=STORE_LOCK):
+            call(*remove)
+        assert orphan in call("datasets", "gc", "--older-than-hours", "0", "--json").stdout
+    engine.dispose()
+    assert store.exists(orphan)
+    assert [one["key"] for one in json.loads(call(*remove).stdout)["objects"]] == [orphan]
+    assert not store.exists(orphan)
 
 
 def test_without_the_programs_it_says_which_are_missing(
