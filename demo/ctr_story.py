@@ -21,6 +21,7 @@ QUESTION: dict[str, Any] = {
     "hook_text": "Nobody tells you this",
     "placement": "feed",
     "audience": "18-24",
+    "device": "phone",
     "duration": 21.0,
     "psychology_composite": 0.7,
     "hook_strength": 0.85,

@@ -1,8 +1,9 @@
 """The sample world of clicks: clips with their signals, shown in places to audiences, clicked or not.
 
 The click-through rate of a clip is a logistic function of its signals, the words of its title, its creator and
-advertiser, where, when and to whom it is shown, and of something that shows in no column: a model can do better
-than the base rate here and can not be perfect. All numbers are invented; none describes a real platform.
+advertiser, where, when, to whom and on what it is shown, and of something that shows in no column: a model can
+do better than the base rate here and can not be perfect. All numbers are invented; none describes a real
+platform.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from demo.texts import CATEGORIES, titles
 
 PLACEMENTS = ("feed", "stories", "search")
 AUDIENCES = ("18-24", "25-34", "35+")
+DEVICES = ("phone", "desktop", "tv")
 _HOOKS = (
     "Nobody tells you this",
     "Watch until the end",
@@ -29,6 +31,7 @@ _HOOKS = (
 _HOOK_GAIN = np.array([0.25, 0.15, 0.0, -0.15, -0.2])
 _PLACEMENT_GAIN = np.array([0.0, -0.6, 0.5])
 _AUDIENCE_GAIN = np.array([0.35, 0.0, -0.4])
+_DEVICE_SHARE, _DEVICE_GAIN = (0.7, 0.2, 0.1), np.array([0.0, -0.25, -0.7])
 #: Days that a clip is shown for.
 SHOWN_DAYS = 4
 
@@ -44,7 +47,7 @@ class CtrSize:
 
 
 def make_ctr_world(as_of: date, seed: int = 7, size: CtrSize | None = None) -> pa.Table:
-    """Counts of the ``size.days`` days before ``as_of``: one row a clip, day, placement and audience.
+    """Counts of the ``size.days`` days before ``as_of``: one row a clip, day, placement, audience and device.
 
     Args:
         as_of: the first day that is not in the world (UTC).
@@ -64,15 +67,18 @@ def make_ctr_world(as_of: date, seed: int = 7, size: CtrSize | None = None) -> p
     index, day = index[day < size.days], day[day < size.days]
     placement = rng.integers(len(PLACEMENTS), size=len(index))
     audience = rng.integers(len(AUDIENCES), size=len(index))
+    device = rng.choice(len(DEVICES), p=_DEVICE_SHARE, size=len(index))
     order = np.argsort(day, kind="stable")
-    index, day, placement, audience = index[order], day[order], placement[order], audience[order]
+    index, day = index[order], day[order]
+    placement, audience, device = placement[order], audience[order], device[order]
     weekend = (day % 7 >= 5) * 0.1
-    odds = clips["log_odds"][index] + _PLACEMENT_GAIN[placement] + _AUDIENCE_GAIN[audience] + weekend
+    shown = _PLACEMENT_GAIN[placement] + _AUDIENCE_GAIN[audience] + _DEVICE_GAIN[device]
+    odds = clips["log_odds"][index] + shown + weekend
     rate = 1 / (1 + np.exp(-(odds + rng.normal(0, 0.08, len(index)))))
     impressions = np.round(np.exp(rng.normal(6.8, 0.8, len(index)))).astype(np.int64)
     clicks = rng.binomial(impressions, rate)
     _spoil(impressions, clicks, rng)
-    return _table(as_of, size, clips, index, day, placement, audience, impressions, clicks)
+    return _table(as_of, size, clips, index, day, placement, audience, device, impressions, clicks)
 
 
 def _clips(size: CtrSize, rng: np.random.Generator) -> dict[str, Any]:
@@ -123,6 +129,7 @@ def _table(
     day: np.ndarray,
     placement: np.ndarray,
     audience: np.ndarray,
+    device: np.ndarray,
     impressions: np.ndarray,
     clicks: np.ndarray,
 ) -> pa.Table:
@@ -140,8 +147,10 @@ def _table(
         {
             "key": pa.array(
                 [
-                    f"{clip}|{start:%Y-%m-%d}|{PLACEMENTS[place]}|{AUDIENCES[who]}"
-                    for clip, start, place, who in zip(clip_id, starts, placement, audience, strict=True)
+                    f"{clip}|{start:%Y-%m-%d}|{PLACEMENTS[place]}|{AUDIENCES[who]}|{DEVICES[kind]}"
+                    for clip, start, place, who, kind in zip(
+                        clip_id, starts, placement, audience, device, strict=True
+                    )
                 ]
             ),
             "clip_id": pa.array(clip_id),
@@ -149,6 +158,7 @@ def _table(
             "ended_at": pa.array([start + timedelta(days=1) for start in starts], stamp),
             "placement": pa.array([PLACEMENTS[number] for number in placement]),
             "audience": pa.array([AUDIENCES[number] for number in audience]),
+            "device": pa.array([DEVICES[number] for number in device]),
             "impressions": pa.array(impressions),
             "clicks": pa.array(clicks),
             "creator_id": pa.array([f"cc{name}-{number:03d}" for number in clips["creator"][index].tolist()]),

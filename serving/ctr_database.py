@@ -26,7 +26,8 @@ OVERTAKEN = "overtaken"
 #: What becomes of an outcome that was kept on disk, where the database says no to it.
 REFUSED = {
     "conflict": "stands for other counts: send `replace` if yours are right, so that they are restated",
-    "taken": "stands for another clip, span, placement or audience: send this outcome under another key",
+    "taken": "stands for another clip, span, placement, audience or device: "
+    "send this outcome under another key",
     "unknown clip": "save it with POST /clips and send the outcome again",
 }
 Row = dict[str, Any]

@@ -36,6 +36,7 @@ FIELDS = (
     "ended_at",
     "placement",
     "audience",
+    "device",
     "impressions",
     "clicks",
     "replace",

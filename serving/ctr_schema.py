@@ -27,10 +27,11 @@ Explain = Annotated[
 
 @with_config(STRICT)
 class Place(TypedDict):
-    """Where, when and to whom a clip is shown."""
+    """Where, when and to whom a clip is shown, and on what."""
 
     placement: NotRequired[Annotated[Word | None, Field(description="Where it is shown, such as feed.")]]
     audience: NotRequired[Annotated[Word | None, Field(description="To whom: a segment's name.")]]
+    device: NotRequired[Annotated[Word | None, Field(description="On what, such as phone or tv.")]]
     hour: NotRequired[Annotated[Hour | None, Field(description="Hour of the day, UTC; absent: all day.")]]
     at: NotRequired[
         Annotated[
@@ -181,7 +182,7 @@ class ClipKnowledge(ClipFeatures):
 
 @with_config(STRICT)
 class Outcome(TypedDict):
-    """Impressions and clicks of a clip in one span of time, placement and audience."""
+    """Impressions and clicks of a clip in one span of time, placement, audience and device."""
 
     key: Annotated[
         Identifier, Field(description="Yours, for this clip, span and place: a repetition is known by it.")
@@ -192,6 +193,7 @@ class Outcome(TypedDict):
     ended_at: NotRequired[Moment]
     placement: NotRequired[Word | None]
     audience: NotRequired[Word | None]
+    device: NotRequired[Word | None]
     impressions: Shown
     clicks: Annotated[Shown, Field(description="At most as many as there are impressions.")]
     replace: NotRequired[

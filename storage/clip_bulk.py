@@ -27,8 +27,8 @@ from storage.database import transaction
 _KINDS = {str: "text", float: "float8", bool: "boolean", datetime: "timestamptz"}
 _OUTCOME = {
     "key": 'text collate "C"', "clip_id": 'text collate "C"', "started_at": "timestamptz",
-    "ended_at": "timestamptz", "placement": "text", "audience": "text", "impressions": "bigint",
-    "clicks": "bigint",
+    "ended_at": "timestamptz", "placement": "text", "audience": "text", "device": "text",
+    "impressions": "bigint", "clicks": "bigint",
 }  # fmt: skip
 _CLIP = {
     column.name: _KINDS[column.type.python_type]
@@ -115,8 +115,8 @@ _CLIPS = SQL(
 _LATEST = """
     create temporary table outcomes_latest on commit drop as
     select s.*, o.revision, o.impressions as old_impressions, o.clicks as old_clicks,
-        (o.clip_id, o.started_at, o.ended_at, o.placement, o.audience)
-            is distinct from (s.clip_id, s.started_at, s.ended_at, s.placement, s.audience) as another
+        (o.clip_id, o.started_at, o.ended_at, o.placement, o.audience, o.device)
+            is distinct from (s.clip_id, s.started_at, s.ended_at, s.placement, s.audience, s.device) as another
     from (select distinct on (key) * from outcomes_stage order by key, position desc) s
     left join lateral (
         select * from clip_outcomes o where o.key = s.key order by o.revision desc limit 1
@@ -126,10 +126,10 @@ _ANOTHER = "select key from outcomes_latest where revision is not null and anoth
 #: -> (new, restated, all keys)
 _OUTCOMES = """
     with written as (
-        insert into clip_outcomes (key, revision, clip_id, started_at, ended_at, placement, audience,
+        insert into clip_outcomes (key, revision, clip_id, started_at, ended_at, placement, audience, device,
             impressions, clicks, known_at)
-        select key, coalesce(revision, 0) + 1, clip_id, started_at, ended_at, placement, audience, impressions,
-            clicks, case when revision is null then ended_at else greatest(ended_at, %(as_of)s) end
+        select key, coalesce(revision, 0) + 1, clip_id, started_at, ended_at, placement, audience, device,
+            impressions, clicks, case when revision is null then ended_at else greatest(ended_at, %(as_of)s) end
         from outcomes_latest
         where revision is null or (impressions, clicks) is distinct from (old_impressions, old_clicks)
         order by key
@@ -170,7 +170,7 @@ class OutcomeLoad:
         """Move what was staged into the tables, and count. The load is over with it.
 
         Raises:
-            InputError: a key of the file stands for another clip, span, placement or audience already.
+            InputError: a key of the file stands for another clip, span, placement, audience or device already.
         """
         run = self._cursor.execute
         run("create index on outcomes_stage (clip_id, started_at, position)")
@@ -182,7 +182,7 @@ class OutcomeLoad:
         another = run(_ANOTHER).fetchone()
         if another is not None:
             raise InputError(
-                f"The key '{another[0]}' stands for another clip, span, placement or audience already.",
+                f"The key '{another[0]}' stands for another clip, span, placement, audience or device already.",
                 hint="A key names one span of one clip for ever; give these rows keys of their own.",
             )
         inserted, updated, distinct = run(_OUTCOMES, {"as_of": self._as_of}).fetchone() or (0, 0, 0)

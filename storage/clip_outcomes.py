@@ -17,7 +17,7 @@ from storage.database import lock_names, transaction
 from storage.erasure import erased_while_adding
 
 #: What a key stands for; no revision may say otherwise.
-IDENTITY = ("clip_id", "started_at", "ended_at", "placement", "audience")
+IDENTITY = ("clip_id", "started_at", "ended_at", "placement", "audience", "device")
 COUNTS = ("impressions", "clicks")
 COLUMNS = ("key", "revision", *IDENTITY, *COUNTS, "known_at", "told_at")
 NEW, REPEATED, CONFLICT, REVISED, UNKNOWN = "new", "repeated", "conflict", "revised", "unknown clip"
@@ -50,8 +50,8 @@ def save_outcomes(
     Args:
         engine: the platform's database.
         rows: with ``key`` (the sender's own), ``clip_id``, ``started_at``, ``ended_at``, ``impressions``,
-            ``clicks``, and maybe ``placement``, ``audience`` and ``replace`` (whether other counts than those
-            that are there restate them).
+            ``clicks``, and maybe ``placement``, ``audience``, ``device`` and ``replace`` (whether other counts
+            than those that are there restate them).
         now: the moment at which they are learned of.
         waited: the rows waited on disk. Each has ``told_at`` (default: ``now``), and a ``replace`` changes
             nothing of which something later was told meanwhile.
@@ -60,9 +60,9 @@ def save_outcomes(
     Returns:
         For each row: ``new``; ``repeated`` (the key is there with these counts: nothing changes); ``revised``
         (they take the place of those that are there, from now on); ``conflict`` (other counts are there and
-        ``replace`` is not set: nothing changes); ``taken`` (the key stands for another clip, span, placement
-        or audience: nothing changes); ``overtaken`` (of those that waited: other counts were told later, and
-        stand); ``unknown clip``; ``forgotten``.
+        ``replace`` is not set: nothing changes); ``taken`` (the key stands for another clip, span, placement,
+        audience or device: nothing changes); ``overtaken`` (of those that waited: other counts were told later,
+        and stand); ``unknown clip``; ``forgotten``.
 
     Raises:
         InputError: a row lacks a field or has a wrong one; the message names both, and nothing is kept.
@@ -127,7 +127,7 @@ def _checked(number: int, row: Mapping[str, Any], now: datetime, waited: bool) -
         )
 
     found: dict[str, Any] = {}
-    for name in ("key", "clip_id", "placement", "audience"):
+    for name in ("key", "clip_id", "placement", "audience", "device"):
         value = row.get(name)
         needed = name in ("key", "clip_id")
         if not (isinstance(value, str) or value is None) or (needed and not (value or "").strip()):

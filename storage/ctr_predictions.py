@@ -23,9 +23,9 @@ ASKED_WITHIN = timedelta(days=1)
 #: Out of the predictions with those ids, as they are stored: one source for both tables, and nothing twice.
 INSERT_CTR = SQL(
     """
-    insert into ctr_predictions (id, clip_id, at, placement, audience, predicted_ctr, ctr_low, ctr_high,
+    insert into ctr_predictions (id, clip_id, at, placement, audience, device, predicted_ctr, ctr_low, ctr_high,
         predicted_band, confidence, model_version)
-    select id, entity_id, at, inputs ->> 'placement', inputs ->> 'audience',
+    select id, entity_id, at, inputs ->> 'placement', inputs ->> 'audience', inputs ->> 'device',
         (answer ->> 'predicted_ctr')::float8, (answer ->> 'ctr_low')::float8, (answer ->> 'ctr_high')::float8,
         answer ->> 'predicted_band', (answer ->> 'confidence')::float8, coalesce(model_version, 'heuristic')
     from predictions
@@ -41,6 +41,7 @@ MEANT = SQL(
     """
     o.clip_id = p.clip_id and o.started_at >= p.at and o.started_at < p.at + %(ahead)s
     and (p.placement is null or p.placement = o.placement) and (p.audience is null or p.audience = o.audience)
+    and (p.device is null or p.device = o.device)
     """
 )
 #: Whether ``p`` was asked when its moment was there, and not about the past.
@@ -55,7 +56,7 @@ _JOIN = SQL(
             and o.ended_at < %(end)s - %(maturity)s and o.known_at < %(end)s
             and {settled} >= %(start)s
     ), judged as (
-        select distinct p.id, p.clip_id, p.at, p.placement, p.audience
+        select distinct p.id, p.clip_id, p.at, p.placement, p.audience, p.device
         from news n join ctr_predictions p
             on p.clip_id = n.clip_id and p.at <= n.started_at and p.at > n.started_at - %(ahead)s
         where {in_time}
@@ -84,9 +85,9 @@ def insert_ctr_predictions(
     """Store predictions of the CTR service, and for each a row in ``ctr_predictions``.
 
     Both in one transaction; what is there already is left as it is. ``entity_id`` is the clip's id or None;
-    ``inputs`` has ``placement`` and ``audience``, ``answer`` has ``predicted_ctr``, ``predicted_band``, and
-    ``ctr_low``, ``ctr_high``, ``confidence`` (numbers or null). Those of forgotten people are left out, as in
-    :func:`storage.predictions.insert_predictions`.
+    ``inputs`` has ``placement``, ``audience`` and ``device``, ``answer`` has ``predicted_ctr``,
+    ``predicted_band``, and ``ctr_low``, ``ctr_high``, ``confidence`` (numbers or null). Those of forgotten
+    people are left out, as in :func:`storage.predictions.insert_predictions`.
 
     Returns:
         How many predictions were new.
@@ -102,9 +103,9 @@ def join_outcomes(engine: Engine, start: datetime, end: datetime, maturity: time
     """Write beside each prediction what came of it, where that became final in ``start <= t < end``.
 
     The impressions and clicks of a prediction are those of its clip in the spans that began within a day after
-    its moment, in the placement and audience that were asked about (all, where none was). Doing a window again
-    changes nothing, and what was written of a later one stays. A prediction that was asked for more than a day
-    after its moment is left alone: it may have known its outcome.
+    its moment, in the placement and audience and on the device that were asked about (all, where none was).
+    Doing a window again changes nothing, and what was written of a later one stays. A prediction that was asked
+    for more than a day after its moment is left alone: it may have known its outcome.
 
     Returns:
         How many predictions have their outcome by this.

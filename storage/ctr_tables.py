@@ -49,7 +49,7 @@ class Clip(Base):
 
 
 class ClipOutcome(Base):
-    """Impressions and clicks of a clip in one span of time, placement and audience.
+    """Impressions and clicks of a clip in one span of time, placement, audience and device.
 
     ``key`` is the sender's, so that a repeated message changes nothing; a restated count is a new ``revision``
     of its key, and the greatest counts. ``known_at`` is when the platform learned of it (for imports of the
@@ -75,6 +75,7 @@ class ClipOutcome(Base):
     ended_at: Mapped[datetime]
     placement: Mapped[str | None]
     audience: Mapped[str | None]
+    device: Mapped[str | None]
     impressions: Mapped[int]
     clicks: Mapped[int]
     known_at: Mapped[datetime]
@@ -85,7 +86,7 @@ class CtrPrediction(Base):
     """One answer of the CTR service about a clip; ``id`` is the prediction's.
 
     The last columns are filled by collection, from the outcomes of the clip that began within a day after
-    ``at``, in the placement and audience that were asked about.
+    ``at``, in the placement and audience and on the device that were asked about.
     """
 
     __tablename__ = "ctr_predictions"
@@ -96,6 +97,7 @@ class CtrPrediction(Base):
     at: Mapped[datetime]
     placement: Mapped[str | None]
     audience: Mapped[str | None]
+    device: Mapped[str | None]
     predicted_ctr: Mapped[float]
     ctr_low: Mapped[float | None]
     ctr_high: Mapped[float | None]

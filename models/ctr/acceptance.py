@@ -25,7 +25,7 @@ def probe(options: CtrOptions) -> pa.Table:  # noqa: ARG001 - the same questions
         "category": "comedy", "language": "en", "duration": 21.5, "psychology_composite": 0.7,
         "hook_strength": 0.8, "novelty_score": 0.4, "emotion_priority": 0.6, "has_face": True,
         "composite_score": 0.7, "published_at": asked - timedelta(days=2), "hour": 18,
-        "placement": "probe-placement", "audience": "probe-audience",
+        "placement": "probe-placement", "audience": "probe-audience", "device": "probe-device",
     }  # fmt: skip
     pasts = [{}, *(_past(1_000_000, clicks) for clicks in (0, 20_000, 1_000_000))]
     rows = [

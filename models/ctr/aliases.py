@@ -39,6 +39,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "hour": (),
     "placement": ("slot", "surface", "banner_pos"),
     "audience": ("segment", "audience_segment"),
+    "device": ("device_type", "device_kind"),
     "impressions": ("impression_count", "imps", "shown", "exposures"),
     "clicks": ("click_count", "click", "clicked", "is_click"),
 }

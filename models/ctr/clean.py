@@ -22,6 +22,8 @@ EARLIEST = datetime(2005, 1, 1, tzinfo=UTC)
 #: Parts of the content that names a clip which has no id.
 _CONTENT = [field.name for field in CLIP_FIELDS if field.name != "published_at"]
 _SPAN = ("clip_id", "started_at", "ended_at", "placement", "audience")
+#: Beside the span: left out where there is none, so that keys from before there were devices are the same.
+_DEVICE = "device"
 
 
 def clean(
@@ -30,7 +32,7 @@ def clean(
     """Outcomes out of a plain file's rows: counts of a span, or a log with a row for each impression.
 
     A clip without an id gets one out of what describes it; a row without a key gets one out of its clip, span,
-    placement and audience.
+    placement, audience and device.
 
     Args:
         table: the file's rows, text or typed.
@@ -136,12 +138,15 @@ def _named(outcomes: pa.Table, whole: Sequence[Any] | None, good: np.ndarray) ->
         parts = whole or [outcomes[name].cast(pa.string()).combine_chunks() for name in _CONTENT]
         content = hashed_ids(*parts).to_pylist()
         spans = [outcomes[name].cast(pa.int64()).to_pylist() for name in ("started_at", "ended_at")]
-        places = [outcomes[name].to_pylist() for name in ("placement", "audience")]
+        places = [outcomes[name].to_pylist() for name in ("placement", "audience", _DEVICE)]
         numbered = _numbered(content, zip(content, *spans, *places, strict=True), good & absent)
         ids = [own or made for own, made in zip(outcomes["clip_id"].to_pylist(), numbered, strict=True)]
         outcomes = _set(outcomes, "clip_id", pa.array(ids, pa.string()))
     if outcomes["key"].null_count:
-        made = hashed_ids(*(outcomes[name].cast(_text_type(outcomes[name])).combine_chunks() for name in _SPAN))
+        span = [outcomes[name].cast(_text_type(outcomes[name])).combine_chunks() for name in _SPAN]
+        made, device = hashed_ids(*span), outcomes[_DEVICE].combine_chunks()
+        if device.null_count < len(device):
+            made = pc.if_else(pc.is_valid(device), hashed_ids(*span, device), made)
         outcomes = _set(outcomes, "key", pc.coalesce(outcomes["key"].combine_chunks(), made))
     return outcomes
 

@@ -14,8 +14,11 @@ import numpy as np
 
 from models.ctr.spread import log_odds
 
-#: What is encoded, in the order of the features.
+#: What is encoded, in the order of the features. The device came later, and stands at the end of all features:
+#: so those of a version that does not know it keep their places.
 CATEGORIES = ("placement", "audience", "category", "language", "creator_id", "advertiser_id", "creative_id")
+DEVICE = "device"
+ENCODED = (*CATEGORIES, DEVICE)
 #: Values kept of one column, those with most exposure.
 MOST_VALUES = 50_000
 #: Prior exposure, in rows' worth: rows of one value are less alike than their impressions are.

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from models.columns import conform, epoch_us, time_us
-from models.ctr.encoding import CATEGORIES, Encoding, encode, encode_column
+from models.ctr.encoding import CATEGORIES, DEVICE, Encoding, encode, encode_column
 from models.ctr.level import DAY_US, Level
 from models.ctr.schema import INPUT_SCHEMA
 from models.ctr.spread import Spread, log_odds
@@ -50,6 +50,7 @@ FEATURES: tuple[str, ...] = (
     *(f"{name}_odds" for name in CATEGORIES),
     "level_odds",
     *(f"{field}_{head}_odds" for field in FIELDS for head in HEADS),
+    f"{DEVICE}_odds",
 )
 PLACES = {name: place for place, name in enumerate(FEATURES)}
 _LOGS = slice(PLACES["clip_impressions_log"], PLACES["advertiser_impressions_log"] + 1)
@@ -123,6 +124,7 @@ def _fill(row: np.ndarray, inputs: Mapping[str, Any], fitted: Fitted) -> None:
         float(fitted.level.at(at)),
         *text.score(0, title),
         *text.score(1, hook),
+        encode(fitted.encodings[DEVICE], get(DEVICE)),
     )
 
 
@@ -141,6 +143,7 @@ def _matrix(values: Mapping[str, Any], rows: int, fitted: Fitted) -> np.ndarray:
     ]
     for number, field in enumerate(FIELDS):
         parts += list(fitted.text.columns(number, values[field]).T)
+    parts.append(encode_column(fitted.encodings[DEVICE], values[DEVICE]))
     for place, part in enumerate(parts):
         columns[place] = part
     matrix = np.ascontiguousarray(columns.T)

@@ -16,7 +16,7 @@ from config.errors import ModelInvalid, SettingsError
 from models.booster import FastBooster
 from models.ctr import interval
 from models.ctr.calibration import Calibration, pasts
-from models.ctr.encoding import CATEGORIES
+from models.ctr.encoding import DEVICE, ENCODED
 from models.ctr.features import FEATURES, PLACES, Fitted, feature_matrix, feature_row, feature_rows
 from models.ctr.level import Level
 from models.ctr.linear import TERMS, offsets, terms
@@ -28,6 +28,8 @@ from models.words import BUCKETS
 FORMAT = 1
 TREES_FILE, WORDS_FILE, FACTS_FILE = "model.txt", "words.npy", "model.json"
 _TERM_PLACES = [PLACES[name] for name in TERMS]
+#: What a version was trained on before there were devices: all but the last.
+_WITHOUT_DEVICE = FEATURES[:-1]
 
 
 class CtrPredictor:
@@ -48,6 +50,8 @@ class CtrPredictor:
         self.calibration = calibration
         #: None where no tree helped.
         self.booster = FastBooster(trees) if trees else None
+        #: How many features the trees take: of an older version, not the last.
+        self._columns = self.booster.columns if self.booster else len(FEATURES)
         self._trees = trees or ""
         self._facts = dict(facts)
 
@@ -103,7 +107,7 @@ class CtrPredictor:
             "linear": self.weights.tolist(),
             "spread": {"rate": self.fitted.spread.rate, "phi": self.fitted.spread.phi},
             "level": self.fitted.level.describe(),
-            "encodings": {name: dict(self.fitted.encodings[name]) for name in CATEGORIES},
+            "encodings": {name: dict(self.fitted.encodings[name]) for name in ENCODED},
             "facts": self._facts,
         }
         return {**files, FACTS_FILE: json.dumps(facts, indent=1, sort_keys=True).encode()}
@@ -113,8 +117,8 @@ class CtrPredictor:
         if self.booster is None:
             return found
         if len(matrix) == 1:
-            return found + self.booster.raw(matrix[0])
-        return found + self.booster.raw_batch(matrix)
+            return found + self.booster.raw(matrix[0, : self._columns])
+        return found + self.booster.raw_batch(matrix[:, : self._columns])
 
     def _distribution(self, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         odds = self._odds(matrix)
@@ -135,7 +139,9 @@ class CtrPredictor:
 
     def _contributions(self, row: np.ndarray) -> np.ndarray:
         """(features,) what each feature of one row adds to its log odds."""
-        parts = np.zeros(len(FEATURES)) if self.booster is None else self.booster.contributions(row).copy()
+        parts = np.zeros(len(FEATURES))
+        if self.booster is not None:
+            parts[: self._columns] = self.booster.contributions(row[: self._columns])
         parts[_TERM_PLACES] += terms(row[None, :])[0] * self.weights[1:]
         return np.asarray(parts * self.calibration.slope)
 
@@ -150,7 +156,7 @@ def load(files: Mapping[str, bytes]) -> CtrPredictor:
         if name not in files:
             raise ModelInvalid(f"The CTR model lacks its file {name}.")
     try:
-        stored = json.loads(files[FACTS_FILE])
+        stored = _of_today(json.loads(files[FACTS_FILE]))
         _check_format(stored["format"], stored["family"])
         _check_features(stored["features"])
         _check_sums(stored["sha256"], files)
@@ -158,7 +164,7 @@ def load(files: Mapping[str, bytes]) -> CtrPredictor:
         calibration = Calibration(**{name: float(value) for name, value in stored["calibration"].items()})
         spread = Spread(float(stored["spread"]["rate"]), float(stored["spread"]["phi"]))
         weights = np.array([float(value) for value in stored["linear"]])
-        encodings = {name: _encoding(stored["encodings"][name]) for name in CATEGORIES}
+        encodings = {name: _encoding(stored["encodings"][name]) for name in ENCODED}
         level = Level.restore(stored["level"])
         facts = dict(stored["facts"])
         _check_numbers(calibration, spread, weights)
@@ -166,6 +172,17 @@ def load(files: Mapping[str, bytes]) -> CtrPredictor:
         raise ModelInvalid(f"{FACTS_FILE} does not describe a CTR model: {error!r}.") from None
     fitted = Fitted(spread, encodings, level, TextScores(_words(files[WORDS_FILE])))
     return _build(files[TREES_FILE], weights, fitted, calibration, options, facts)
+
+
+def _of_today(stored: dict[str, Any]) -> dict[str, Any]:
+    """What a version from before there were devices says, as it is said now: it knows no device."""
+    if stored["features"] != list(_WITHOUT_DEVICE):
+        return stored
+    return stored | {
+        "features": list(FEATURES),
+        "linear": [*stored["linear"], 0.0],
+        "encodings": {**stored["encodings"], DEVICE: {}},
+    }
 
 
 def _npy(array: np.ndarray) -> bytes:
@@ -239,6 +256,6 @@ def _build(
         predictor = CtrPredictor(trees.decode() or None, weights, fitted, calibration, options, facts)
     except (LightGBMError, UnicodeDecodeError) as error:
         raise ModelInvalid(f"{TREES_FILE} is no LightGBM model: {error}.") from None
-    if predictor.booster is not None and predictor.booster.names != list(FEATURES):
+    if predictor.booster is not None and tuple(predictor.booster.names) not in (FEATURES, _WITHOUT_DEVICE):
         raise ModelInvalid(f"The trees in {TREES_FILE} were grown on other features than {FACTS_FILE} names.")
     return predictor

@@ -25,12 +25,13 @@ CLIP_FIELDS = [
     pa.field("composite_score", pa.float64()),
     pa.field("published_at", TIME),
 ]
-#: Where, when and to whom it is shown. ``hour`` (0-23, UTC) is null where counts are of a whole day.
+#: Where, when, to whom and on what it is shown. ``hour`` (0-23, UTC) is null where counts are of a whole day.
 PLACE_FIELDS = [
     pa.field("at", TIME, nullable=False),
     pa.field("hour", pa.int8()),
     pa.field("placement", pa.string()),
     pa.field("audience", pa.string()),
+    pa.field("device", pa.string()),
 ]
 #: Counts of the past, known at ``at``. Null: nothing was ever counted.
 HISTORY_FIELDS = [
@@ -74,6 +75,7 @@ OUTCOME_SCHEMA = pa.schema(
         pa.field("ended_at", TIME),
         pa.field("placement", pa.string()),
         pa.field("audience", pa.string()),
+        pa.field("device", pa.string()),
         pa.field("impressions", pa.int64(), nullable=False),
         pa.field("clicks", pa.int64(), nullable=False),
         *CLIP_FIELDS,

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from config.errors import TrainingError
 from models.columns import epoch_us, take_rows
 from models.ctr.calibration import fit_calibration
-from models.ctr.encoding import CATEGORIES, PRIOR_ROWS, fit_encoding
+from models.ctr.encoding import ENCODED, PRIOR_ROWS, fit_encoding
 from models.ctr.features import FEATURES, Fitted, feature_matrix
 from models.ctr.level import fit_level
 from models.ctr.linear import fit_weights, offsets
@@ -177,7 +177,7 @@ def _fitted(rows: _Rows, text: Any, inside: np.ndarray) -> Fitted:
             rows.spread.rate,
             prior,
         )
-        for name in CATEGORIES
+        for name in ENCODED
     }
     level = fit_level(rows.moments[inside], rows.rates[inside], rows.worth[inside], rows.spread)
     words = TextScores.silent()

@@ -17,7 +17,8 @@ from models.monitoring.contract import Watch
 from models.monitoring.rates import given, rate, sized, text_length
 
 _AS_THEY_ARE = ("duration", "psychology_composite", "hook_strength", "novelty_score", "emotion_priority",
-                "composite_score", "has_face", "placement", "audience", "category", "language")  # fmt: skip
+                "composite_score", "has_face", "placement", "audience", "device", "category",
+                "language")  # fmt: skip
 #: Impressions of a creator's past from which they are of the next size.
 CREATOR_SIZES, CREATOR_NAMES = (1, 10_000, 1_000_000), ("new", "small", "medium", "large")
 
@@ -32,9 +33,9 @@ def features(rows: pa.Table, _options: CtrOptions) -> pa.Table:
 
 
 def slices(rows: pa.Table, _options: CtrOptions) -> pa.Table:
-    """Placement, audience, category, language, and how much is known of the creator."""
+    """Placement, audience, device, category, language, and how much is known of the creator."""
     known = pc.fill_null(rows["creator_impressions"], 0)
-    named = {name: rows[name] for name in ("placement", "audience", "category", "language")}
+    named = {name: rows[name] for name in ("placement", "audience", "device", "category", "language")}
     return pa.table({**named, "creator": sized(known, CREATOR_SIZES, CREATOR_NAMES)})
 
 

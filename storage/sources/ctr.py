@@ -36,6 +36,7 @@ _READ = pa.schema(
         pa.field("known_at", TIME, nullable=False),
         ("placement", pa.string()),
         ("audience", pa.string()),
+        ("device", pa.string()),
         pa.field("impressions", pa.int64(), nullable=False),
         pa.field("clicks", pa.int64(), nullable=False),
         pa.field("clip_known", pa.bool_(), nullable=False),
@@ -109,7 +110,8 @@ def _outcomes(start: datetime, end: datetime, options: Any) -> Composable:
     return _filled(
         """
         select o.key, o.revision, o.clip_id, o.started_at, o.ended_at, {settled} as known_at,
-            o.placement, o.audience, o.impressions, o.clicks, c.id is not null as clip_known, {fields},
+            o.placement, o.audience, o.device, o.impressions, o.clicks,
+            c.id is not null as clip_known, {fields},
             p.predicted_ctr, p.model_version as predicted_version
         from clip_outcomes o
         left join lateral (
@@ -121,6 +123,7 @@ def _outcomes(start: datetime, end: datetime, options: Any) -> Composable:
             where p.clip_id = o.clip_id and p.at <= o.started_at and p.at > o.started_at - {ahead}
                 and (p.placement is null or p.placement = o.placement)
                 and (p.audience is null or p.audience = o.audience)
+                and (p.device is null or p.device = o.device)
                 and {in_time}
             order by p.at desc, p.id desc limit 1
         ) p on true

@@ -101,7 +101,7 @@ def test_an_experiment_sends_most_visitors_to_what_they_like_and_ends_with_a_win
 
 
 def _clip() -> dict[str, Any]:
-    return {name: value for name, value in QUESTION.items() if name not in ("placement", "audience")}
+    return {name: value for name, value in QUESTION.items() if name not in ("placement", "audience", "device")}
 
 
 def _stored(settings: Settings, identity: str) -> CtrPrediction:

@@ -277,7 +277,7 @@ def test_counts_of_an_hour_have_an_hour_and_those_of_a_day_none(engine: Engine) 
 def prediction(
     clip: str | None = "a", at: float = 0.9, asked: float | None = None, **fields: Any
 ) -> dict[str, Any]:
-    place = {name: fields.pop(name, None) for name in ("placement", "audience")}
+    place = {name: fields.pop(name, None) for name in ("placement", "audience", "device")}
     answer = {
         "predicted_ctr": 0.04, "predicted_band": "medium", "ctr_low": 0.02, "ctr_high": 0.07,
         "confidence": 0.6, "answered_by": "model",
@@ -324,6 +324,21 @@ def test_what_came_of_a_prediction_is_written_beside_it_when_it_is_final(engine:
     before = query(engine, "select * from ctr_predictions order by id")
     join_outcomes(engine, day(3), day(4), MATURITY)
     assert query(engine, "select * from ctr_predictions order by id") == before
+
+
+def test_what_came_of_a_prediction_is_that_of_the_device_it_was_asked_for(engine: Engine) -> None:
+    save_clips(engine, [{"clip_id": "a"}], day(0))
+    told = [outcome("1", device="phone"), outcome("2", device="tv", clicks=1), outcome("3", clicks=50)]
+    assert save_outcomes(engine, told, day(3)) == ["new", "new", "new"]
+    assert save_outcomes(engine, [outcome("1", device="tv")], day(3)) == ["taken"]
+    insert_ctr_predictions(
+        engine, [prediction(at=0.5, device="tv"), prediction(at=0.6), prediction(at=0.7, device="watch")]
+    )
+    found = collected(engine, day(3), day(4))
+    assert [(row["device"], row["clicks"]) for row in found] == [("phone", 5), ("tv", 1), (None, 50)]
+    assert [row["predicted_ctr"] for row in found] == [0.04] * 3
+    after_collect(engine, "ctr", day(3), day(4), options=OPTIONS)
+    assert judged(engine) == [("a", None, 100, 1), ("a", None, 300, 56), ("a", None, None, None)]
 
 
 def test_a_restated_count_is_written_over_and_an_older_day_again_changes_nothing(engine: Engine) -> None:

@@ -73,7 +73,7 @@ def test_a_key_of_another_place_or_day_is_told_to_need_another_key_also_beside_r
         answer = send(known, OUTCOME | other)
         assert answer.status_code == 409
         assert answer.json()["detail"] == (
-            "The key 'k-1' stands for another clip, span, placement or audience: "
+            "The key 'k-1' stands for another clip, span, placement, audience or device: "
             "send this outcome under another key."
         )
     many = send(known, OUTCOME | {"placement": "elsewhere"}, OUTCOME).json()

@@ -120,19 +120,23 @@ def test_arms_that_are_described_alike_in_one_span_are_told_apart():
 
 
 def test_of_two_rows_of_one_clip_and_span_the_later_one_wins():
-    good, bad = cleaned(GOOD, {**GOOD, "clicks": "7"}, {**GOOD, "placement": "feed"})
-    assert [row["clicks"] for row in good] == [7, 5]
+    other = ({**GOOD, "placement": "feed"}, {**GOOD, "device_type": "tv"}, {**GOOD, "device_type": "phone"})
+    good, bad = cleaned(GOOD, {**GOOD, "clicks": "7"}, *other)
+    assert [(row["clicks"], row["device"]) for row in good] == [(7, None), (5, None), (5, "tv"), (5, "phone")]
     assert list(bad) == [1]
 
 
-@pytest.mark.parametrize("place", [{}, {"placement": "feed"}, {"placement": "feed", "audience": "25–34"}])
+@pytest.mark.parametrize(
+    "place", [{}, {"placement": "feed"}, {"placement": "feed", "audience": "25–34"}, {"device": "tv"}]
+)
 def test_a_row_without_a_key_gets_the_one_that_the_guide_tells_how_to_make(place):
     guide = (Path(__file__).parents[4] / "docs/guides/ctr-data.md").read_text()
     recipe: dict[str, Any] = {}
     exec(guide.split("```python\n")[1].split("```")[0], recipe)  # noqa: S102 - our own page
-    good, _ = cleaned({**GOOD, **place}, {**GOOD, **place, "day": "2026-03-03"})
+    good, _ = cleaned({**GOOD, **place}, {**GOOD, **place, "day": "2026-03-03"}, {**GOOD, "clip_id": "b"})
     days = [datetime(2026, 3, day, tzinfo=UTC) for day in (2, 3, 4)]
     made = [recipe["key"]("a", *span, **place) for span in pairwise(days)]
+    made.append(recipe["key"]("b", *days[:2]))
     assert [row["key"] for row in good] == made
 
 

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -72,6 +73,35 @@ def test_a_model_without_trees_is_stored_and_answers():
     assert loaded.info["trees"] == 0
 
 
+def before_devices():
+    """The files of :data:`MODEL` as the platform wrote them before there were devices."""
+    files = MODEL.to_files()
+    stored = json.loads(files["model.json"])
+    assert (stored["features"].pop(), stored["linear"].pop(), stored["encodings"].pop("device")) == (
+        "device_odds", 0.0, {},
+    )  # fmt: skip
+    lines = files["model.txt"].decode().split("\n")
+    for number, line in enumerate(lines):
+        name, _, value = line.partition("=")
+        if name == "max_feature_idx":
+            lines[number] = f"{name}={int(value) - 1}"
+        elif name in ("feature_names", "feature_infos"):
+            lines[number] = line.rpartition(" ")[0]
+    trees = "\n".join(lines).encode()
+    stored["sha256"]["model.txt"] = hashlib.sha256(trees).hexdigest()
+    return {**files, "model.txt": trees, "model.json": json.dumps(stored).encode()}
+
+
+def test_a_version_from_before_devices_answers_as_it_did_whatever_the_device():
+    old = load(before_devices())
+    assert old.booster.columns == len(FEATURES) - 1
+    assert old.predict(TEST, explain=len(FEATURES)) == MODEL.predict(TEST, explain=len(FEATURES))
+    asked = [{**row, "device": "tv"} for row in ROWS]
+    assert old.predict_many(asked) == [old.predict_one(row) for row in asked] == MODEL.predict(TEST)
+    assert load(old.to_files()).predict(TEST) == MODEL.predict(TEST)
+    FAMILY.check(old.predict(FAMILY.probe(OPTIONS)), OPTIONS)
+
+
 def test_many_threads_get_the_answers_of_one():
     rows = ROWS[:30]
     expected = [MODEL.predict_one(row, explain=2) for row in rows]
@@ -113,8 +143,6 @@ def test_files_that_are_no_such_model_are_refused_with_the_reason():
 
 
 def test_words_of_another_shape_are_refused_even_with_a_right_sum():
-    import hashlib
-
     for content in (b"no array", MODEL.to_files()["words.npy"][:-8]):
         sums = {
             **json.loads(MODEL.to_files()["model.json"])["sha256"],
