@@ -147,10 +147,8 @@ def _table(
         {
             "key": pa.array(
                 [
-                    f"{clip}|{start:%Y-%m-%d}|{PLACEMENTS[place]}|{AUDIENCES[who]}|{DEVICES[kind]}"
-                    for clip, start, place, who, kind in zip(
-                        clip_id, starts, placement, audience, device, strict=True
-                    )
+                    f"{clip}|{start:%Y-%m-%d}|{PLACEMENTS[place]}|{AUDIENCES[who]}"
+                    for clip, start, place, who in zip(clip_id, starts, placement, audience, strict=True)
                 ]
             ),
             "clip_id": pa.array(clip_id),

@@ -175,6 +175,7 @@ class Family:
             grows with the rows is done.
         assets: settings -> {name: path or object key} of files that the options need; they are read where I/O
             is allowed, and put into the options' field ``assets`` as {name: bytes}.
+        later: columns that dataset versions of before lack; there nothing is known of them.
         watch: what the monitor looks at (``models/<family>/watching.py``).
     """
 
@@ -214,6 +215,7 @@ class Family:
     veiled: bool = False
     spreads: bool = False
     assets: Callable[[Settings], Mapping[str, str]] | None = None
+    later: tuple[str, ...] = ()
     watch: Watch | None = None
 
 

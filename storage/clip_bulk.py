@@ -115,7 +115,8 @@ _CLIPS = SQL(
 _LATEST = """
     create temporary table outcomes_latest on commit drop as
     select s.*, o.revision, o.impressions as old_impressions, o.clicks as old_clicks,
-        (o.clip_id, o.started_at, o.ended_at, o.placement, o.audience, o.device)
+        -- a device that nobody told yet may be told later
+        (o.clip_id, o.started_at, o.ended_at, o.placement, o.audience, coalesce(o.device, s.device))
             is distinct from (s.clip_id, s.started_at, s.ended_at, s.placement, s.audience, s.device) as another
     from (select distinct on (key) * from outcomes_stage order by key, position desc) s
     left join lateral (

@@ -18,6 +18,8 @@ from storage.erasure import erased_while_adding
 
 #: What a key stands for; no revision may say otherwise.
 IDENTITY = ("clip_id", "started_at", "ended_at", "placement", "audience", "device")
+#: One that nobody told yet may be told later.
+DEVICE = "device"
 COUNTS = ("impressions", "clicks")
 COLUMNS = ("key", "revision", *IDENTITY, *COUNTS, "known_at", "told_at")
 NEW, REPEATED, CONFLICT, REVISED, UNKNOWN = "new", "repeated", "conflict", "revised", "unknown clip"
@@ -111,7 +113,7 @@ def _greatest(cur: Cursor[Any], keys: Sequence[str]) -> dict[str, dict[str, Any]
 def _status(row: Mapping[str, Any], there: Mapping[str, Any] | None, waited: bool) -> str:
     if there is None:
         return NEW
-    if any(row[name] != there[name] for name in IDENTITY):
+    if any(row[name] != there[name] for name in IDENTITY if name != DEVICE or there[name] is not None):
         return TAKEN
     if all(row[name] == there[name] for name in COUNTS):
         return REPEATED

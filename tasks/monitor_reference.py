@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from models.columns import conform
 from models.family import Family
 from models.monitoring.inputs import Rules
 from storage.datasets.manifest import Manifest
@@ -40,7 +41,7 @@ def read_reference(parts: Platform, family: Family, name: str, rules: Rules) -> 
 
 
 def _reference(parts: Platform, family: Family, manifest: Manifest, rules: Rules) -> Reference:
-    table = parts.datasets.table(manifest)
+    table = conform(parts.datasets.table(manifest), family.schema)
     train, valid, test = family.training_rows(table, options_of(family, parts.settings))
     learned = pa.concat_tables([train, valid]) if train.schema == valid.schema else train
     return Reference(

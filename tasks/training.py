@@ -9,6 +9,7 @@ from typing import Any
 
 from config.errors import DatasetError, ModelInvalid
 from config.settings import load_settings
+from models.columns import conform
 from models.comparison import Comparison, compare_losses
 from models.family import Evaluation, Predictor, get_family
 from registry.gate import GateResult, decide
@@ -68,7 +69,7 @@ def load_rows(manifest: Manifest, limit: int | None) -> RoleRows:
         table = parts.datasets.table(manifest)
         options = family.options(parts.settings)
     check_schema(table.schema, family, manifest.ref.name)
-    train, valid, test = family.training_rows(table, options)
+    train, valid, test = family.training_rows(conform(table, family.schema), options)
     train, valid = newest(train, valid, time=family.time, limit=limit)
     rows = RoleRows(train, valid, test, manifest.ref.name, manifest.ref.sha256, limit)
     check_rows(rows, family)

@@ -30,11 +30,12 @@ class RoleRows:
 
 
 def check_schema(schema: pa.Schema, family: Family, dataset: str) -> None:
-    """Raise DatasetError unless ``schema`` has the family's columns with their types."""
+    """Raise DatasetError unless ``schema`` has the family's columns, but for later ones, with their types."""
     wrong = [
         column.name
         for column in family.schema
-        if column.name not in schema.names or schema.field(column.name).type != column.type
+        if (column.name not in schema.names and column.name not in family.later)
+        or (column.name in schema.names and schema.field(column.name).type != column.type)
     ]
     if wrong:
         raise DatasetError(

@@ -43,5 +43,6 @@ FAMILY = Family(
     correct=correct,
     person="creator_id",
     spreads=True,
+    later=("device",),
     watch=WATCH,
 )

@@ -62,7 +62,7 @@ class CtrPredictor:
             **self._facts,
             "family": "ctr",
             "classes": list(BANDS),
-            "features": list(FEATURES),
+            "features": list(FEATURES[: self._columns]),
             "options": self.options.describe(),
             "calibration": self.calibration.describe(),
             "spread": {"rate": self.fitted.spread.rate, "phi": self.fitted.spread.phi},

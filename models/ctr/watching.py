@@ -1,4 +1,4 @@
-"""What the monitor looks at in the CTR family: the clips, and where, when and to whom they are shown."""
+"""What the monitor looks at in the CTR family: the clips, and where, when, to whom and on what they run."""
 
 from __future__ import annotations
 

@@ -341,6 +341,18 @@ def test_what_came_of_a_prediction_is_that_of_the_device_it_was_asked_for(engine
     assert judged(engine) == [("a", None, 100, 1), ("a", None, 300, 56), ("a", None, None, None)]
 
 
+def test_a_key_that_told_no_device_may_tell_one_and_no_other_then(engine: Engine) -> None:
+    save_clips(engine, [{"clip_id": "a"}], day(0))
+    save_outcomes(engine, [outcome()], day(2))
+    assert save_outcomes(engine, [outcome(device="tv")], day(2)) == ["repeated"]
+    assert save_outcomes(engine, [outcome(device="tv", clicks=7)], day(2)) == ["conflict"]
+    assert save_outcomes(engine, [outcome(device="tv", clicks=7, replace=True)], day(2)) == ["revised"]
+    for other in ("phone", None):
+        assert save_outcomes(engine, [outcome(device=other, clicks=7, replace=True)], day(2)) == ["taken"]
+    found = collected(engine, day(3), day(4))
+    assert [(row["device"], row["clicks"]) for row in found] == [("tv", 7)]
+
+
 def test_a_restated_count_is_written_over_and_an_older_day_again_changes_nothing(engine: Engine) -> None:
     save_clips(engine, [{"clip_id": "a"}], day(0))
     save_outcomes(engine, [outcome()], day(2))

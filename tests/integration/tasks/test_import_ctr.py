@@ -87,6 +87,32 @@ def test_importing_a_file_again_changes_nothing(engine: Engine, tmp_path: Path, 
     )
 
 
+def test_devices_are_kept_apart_also_where_the_first_import_told_none(engine: Engine, tmp_path: Path) -> None:
+    header = [*HEADER, "key", "device_type"]
+    untold, told = (
+        write(tmp_path / f"{name}.csv", [[*line("a", 1), "k-1", kind], [*line("a", 2), "k-2", kind]], header)
+        for name, kind in (("untold", ""), ("told", "tv"))
+    )
+    assert do(engine, untold).loaded == 2
+    again = do(engine, told)
+    assert (again.loaded, again.updated, again.unchanged) == (0, 0, 2)
+
+    keyless = [*HEADER, "device_type"]
+    both = write(tmp_path / "both.csv", [[*line("b", 1), "tv"], [*line("b", 1), "phone"]], keyless)
+    assert (do(engine, both).loaded, do(engine, both).unchanged) == (2, 2)
+    stored = query(engine, "select clip_id, device from clip_outcomes order by clip_id, device")
+    assert stored == [("a", None), ("a", None), ("b", "phone"), ("b", "tv")]
+
+    restated = [*line("a", 1, clicked=9), "k-1", "tv"]
+    assert do(engine, write(tmp_path / "restated.csv", [restated], header)).updated == 1
+    assert query(engine, "select device, clicks from clip_outcomes where key = 'k-1' and revision = 2") == [
+        ("tv", 9)
+    ]
+    other = write(tmp_path / "other.csv", [[*line("a", 1), "k-1", "phone"]], header)
+    with pytest.raises(InputError, match="another clip, span, placement, audience or device"):
+        do(engine, other)
+
+
 def test_a_dry_run_says_what_would_be_and_keeps_nothing(engine: Engine, tmp_path: Path) -> None:
     result = do(engine, write(tmp_path / "counts.csv", [line("a", 1), line("b", 1)]), dry_run=True)
     assert (result.loaded, result.dry_run) == (2, True)

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from config.errors import DatasetError, TrainingError
+from models.family import get_family
 from models.viral import FAMILY
 from tasks.report_text import table
 from tasks.reports import flat
@@ -43,6 +44,17 @@ def test_a_dataset_of_another_shape_is_refused_by_its_columns() -> None:
     check_schema(FAMILY.schema, FAMILY, "viral/full/2026-10")
     with pytest.raises(DatasetError, match="family 'viral': label"):
         check_schema(without_label, FAMILY, "viral/full/2026-10")
+
+
+def test_a_dataset_of_before_a_column_came_is_read_as_one_that_knows_nothing_of_it() -> None:
+    ctr = get_family("ctr")
+    for name in ctr.later:
+        check_schema(ctr.schema.remove(ctr.schema.get_field_index(name)), ctr, "ctr/full/2026-10")
+        place = ctr.schema.get_field_index(name)
+        other = ctr.schema.set(place, pa.field(name, pa.int64()))
+        with pytest.raises(DatasetError, match=f"family 'ctr': {name}"):
+            check_schema(other, ctr, "ctr/full/2026-10")
+    assert ctr.later == ("device",)
 
 
 def by_role(train: int, valid: int, test: int, label: str | None = None) -> RoleRows:

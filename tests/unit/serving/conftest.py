@@ -361,7 +361,7 @@ class ClipsDouble:
         if row["clip_id"] not in self.known:
             return "unknown clip"
         if there is not None and any(
-            row[name] != there[name] for name in ("clip_id", "started_at", "placement")
+            row[name] != there[name] for name in ("clip_id", "started_at", "placement", "device")
         ):
             return "taken"
         if there is None or row["replace"]:

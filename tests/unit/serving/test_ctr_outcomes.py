@@ -63,10 +63,17 @@ def test_an_outcome_counts_once_by_its_key(known: Any) -> None:
     assert known.clips.outcomes["k-1"]["clicks"] == 32
 
 
+def test_an_outcome_is_kept_with_all_that_is_told_of_its_place(known: Any) -> None:
+    place = {"placement": "feed", "audience": "new", "device": "tv"}
+    assert send(known, OUTCOME | place).json()["status"] == "new"
+    assert known.clips.outcomes["k-1"].items() >= place.items()
+
+
 def test_a_key_of_another_place_or_day_is_told_to_need_another_key_also_beside_replace(known: Any) -> None:
     send(known, OUTCOME)
     for other in (
         {"placement": "elsewhere"},
+        {"device": "tv"},
         {"date": "2026-10-19"},
         {"placement": "elsewhere", "replace": True},
     ):

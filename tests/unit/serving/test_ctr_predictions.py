@@ -200,7 +200,7 @@ def test_a_question_about_the_past_is_answered_by_what_was_known_then(ctr: Any) 
 
 def test_each_answer_is_recorded_with_what_it_was_made_from(ctr: Any) -> None:
     ctr.clips.known["c-1"] = KNOWN
-    answer = ctr.predict(clip_id="c-1", placement="feed", audience="new", hour=9, at=AT).json()
+    answer = ctr.predict(clip_id="c-1", placement="feed", audience="new", device="tv", hour=9, at=AT).json()
     (row,) = ctr.shipped()
     assert (row["id"], row["family"], row["entity_id"], row["model_version"]) == (
         answer["prediction_id"], "ctr", "c-1", "1",
@@ -208,7 +208,7 @@ def test_each_answer_is_recorded_with_what_it_was_made_from(ctr: Any) -> None:
     assert row["at"].startswith("2026-10-20T00:00:00")
     assert (
         row["inputs"].items()
-        >= {"placement": "feed", "audience": "new", "hour": 9, "hook_strength": 0.9}.items()
+        >= {"placement": "feed", "audience": "new", "device": "tv", "hour": 9, "hook_strength": 0.9}.items()
     )
     assert row["answer"]["answered_by"] == "model"
     assert figures(row["answer"]) == figures(answer)
