@@ -7,7 +7,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from models.columns import conform
 from models.family import Family
 from models.monitoring.inputs import Rules
 from storage.datasets.manifest import Manifest
@@ -15,6 +14,7 @@ from tasks import monitor_rows as rows
 from tasks.options import options_of
 from tasks.outcome_rows import Learned, dataset_of, learned_of
 from tasks.platform import Platform
+from tasks.training_rows import as_of_today
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def read_reference(parts: Platform, family: Family, name: str, rules: Rules) -> 
 
 
 def _reference(parts: Platform, family: Family, manifest: Manifest, rules: Rules) -> Reference:
-    table = conform(parts.datasets.table(manifest), family.schema)
+    table = as_of_today(parts.datasets.table(manifest), family, manifest.ref.name)
     train, valid, test = family.training_rows(table, options_of(family, parts.settings))
     learned = pa.concat_tables([train, valid]) if train.schema == valid.schema else train
     return Reference(

@@ -9,7 +9,6 @@ from typing import Any
 
 from config.errors import DatasetError, ModelInvalid
 from config.settings import load_settings
-from models.columns import conform
 from models.comparison import Comparison, compare_losses
 from models.family import Evaluation, Predictor, get_family
 from registry.gate import GateResult, decide
@@ -20,7 +19,7 @@ from tasks.dask_training import machines_for
 from tasks.heavy_training import checkpoints_of, fit_heavy, stream_rows
 from tasks.platform import Platform, platform
 from tasks.policy import computed, networked
-from tasks.training_rows import RoleRows, check_rows, check_schema, newest, shortage
+from tasks.training_rows import RoleRows, as_of_today, check_rows, newest, shortage
 
 
 @dataclass(frozen=True)
@@ -68,8 +67,7 @@ def load_rows(manifest: Manifest, limit: int | None) -> RoleRows:
             return stream_rows(parts, manifest, family, limit)
         table = parts.datasets.table(manifest)
         options = family.options(parts.settings)
-    check_schema(table.schema, family, manifest.ref.name)
-    train, valid, test = family.training_rows(conform(table, family.schema), options)
+    train, valid, test = family.training_rows(as_of_today(table, family, manifest.ref.name), options)
     train, valid = newest(train, valid, time=family.time, limit=limit)
     rows = RoleRows(train, valid, test, manifest.ref.name, manifest.ref.sha256, limit)
     check_rows(rows, family)

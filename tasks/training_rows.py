@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from config.errors import DatasetError, TrainingError
+from models.columns import conform
 from models.family import Family, Rows
 
 
@@ -29,13 +30,19 @@ class RoleRows:
         return {"train": self.train.num_rows, "valid": self.valid.num_rows, "test": self.test.num_rows}
 
 
+def as_of_today(table: pa.Table, family: Family, dataset: str) -> pa.Table:
+    """``table`` in the schema of ``family``: later columns that it lacks are null. Raises DatasetError."""
+    check_schema(table.schema, family, dataset)
+    return conform(table, family.schema)
+
+
 def check_schema(schema: pa.Schema, family: Family, dataset: str) -> None:
     """Raise DatasetError unless ``schema`` has the family's columns, but for later ones, with their types."""
+    there = {column.name: column.type for column in schema}
     wrong = [
         column.name
         for column in family.schema
-        if (column.name not in schema.names and column.name not in family.later)
-        or (column.name in schema.names and schema.field(column.name).type != column.type)
+        if there.get(column.name, column.type if column.name in family.later else None) != column.type
     ]
     if wrong:
         raise DatasetError(

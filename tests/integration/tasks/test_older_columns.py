@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pyarrow as pa
+import pytest
 
+from config.errors import DatasetError
 from models.ctr import FAMILY
 from models.family import Family
 from models.monitoring.inputs import Rules
@@ -40,3 +42,15 @@ def test_a_version_without_later_columns_is_read_with_nothing_in_them(platform_p
     rows = load_rows.fn(parts.datasets.find(name), None)
     assert rows.train.schema.equals(FAMILY.schema)
     assert rows.train["device"].null_count == rows.train.num_rows > 100
+
+
+def test_a_version_without_another_column_is_not_taken_for_one_that_tells_nothing(
+    platform_parts: Platform,
+) -> None:
+    parts = platform_parts
+    name = of_before(parts, FAMILY, make_examples()[0].drop_columns(["audience"]))
+
+    with pytest.raises(DatasetError, match=r"family 'ctr': audience\."):
+        read_reference(parts, FAMILY, name, Rules.of(parts.settings))
+    with pytest.raises(DatasetError, match=r"family 'ctr': audience\."):
+        load_rows.fn(parts.datasets.find(name), None)
